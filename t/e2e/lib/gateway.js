@@ -1,0 +1,245 @@
+/* Debian's nginx with the module, as a child process. */
+
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { sleep, until } from './http.js';
+
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+export const NGINX = process.env.E2E_NGINX ?? '/usr/sbin/nginx';
+export const MODULE = process.env.E2E_MODULE
+    ?? path.join(root, 'build', 'ngx_http_oauth_gateway_module.so');
+
+
+export class Gateway {
+    /**
+     * `config(dir)` returns the inner part of the http block, `main` what
+     * stands before it.  `module` false leaves the module out.
+     */
+    constructor({ name, port, config, main = '', workers = 2,
+                  module = true, debug = false }) {
+        this.dir = fs.mkdtempSync(path.join(os.tmpdir(), `oauth-e2e-${name}-`));
+        fs.chmodSync(this.dir, 0o755);
+
+        this.name = name;
+        this.port = port;
+        this.url = `http://127.0.0.1:${port}`;
+        this.workers = workers;
+        this.main = main;
+        this.module = module;
+        this.level = debug ? 'debug' : 'info';
+        this.store = path.join(this.dir, 'store');
+        this.errorLog = path.join(this.dir, 'error.log');
+        this.accessLog = path.join(this.dir, 'access.log');
+        this.conf = path.join(this.dir, 'nginx.conf');
+        this.child = null;
+
+        fs.mkdirSync(path.join(this.dir, 'temp'));
+        this.configure(config);
+    }
+
+
+    configure(config) {
+        const load = this.module ? `load_module ${MODULE};` : '';
+        const user = process.getuid() === 0 ? 'user www-data;' : '';
+        const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+            n => `    ${n}_temp_path ${this.dir}/temp/${n};`).join('\n');
+
+        fs.writeFileSync(this.conf, `${load}
+${user}
+daemon off;
+master_process on;
+worker_processes ${this.workers};
+pid ${this.dir}/nginx.pid;
+error_log ${this.errorLog} ${this.level};
+${this.main}
+
+events {
+    worker_connections 1024;
+}
+
+http {
+${temp}
+    log_format e2e '$remote_addr [$time_iso8601] "$request" $status '
+                   '$body_bytes_sent "$http_referer" "$http_user_agent"';
+    access_log ${this.accessLog} e2e;
+${config(this.dir)}
+}
+`);
+    }
+
+
+    /** `nginx -t`: its exit status and what it said. */
+    check() {
+        const r = spawnSync(NGINX, ['-t', '-q', '-p', this.dir, '-c',
+                                    this.conf], { encoding: 'utf8' });
+
+        return { status: r.status, text: r.stderr };
+    }
+
+
+    async start({ shell } = {}) {
+        const args = ['-p', this.dir, '-c', this.conf];
+        const out = fs.openSync(path.join(this.dir, 'stderr.log'), 'a');
+        const [command, argv] = shell
+            ? ['/bin/sh', ['-c', `${shell}; exec "$0" "$@"`, NGINX, ...args]]
+            : [NGINX, args];
+
+        this.child = spawn(command, argv, {
+            cwd: this.dir, stdio: ['ignore', out, out],
+        });
+        fs.closeSync(out);
+
+        this.exited = new Promise(resolve => {
+            this.child.once('exit', (code, signal) => {
+                this.child = null;
+                resolve({ code, signal });
+            });
+        });
+
+        await until(() => this.child === null
+                          || this.workerPids().length >= this.workers,
+                    10000, 'workers');
+
+        if (this.child === null) {
+            throw new Error(`nginx did not start:\n${this.tail()}`);
+        }
+
+        return this;
+    }
+
+
+    tail(lines = 20) {
+        return ['stderr.log', 'error.log'].map(n => path.join(this.dir, n))
+            .filter(f => fs.existsSync(f))
+            .map(f => fs.readFileSync(f, 'utf8').split('\n').slice(-lines)
+                      .join('\n'))
+            .join('\n');
+    }
+
+
+    /** The pids of the workers that accept requests. */
+    workerPids() {
+        return this.processes().filter(p => p.title === 'worker process')
+            .map(p => p.pid);
+    }
+
+
+    processes() {
+        const pid = this.child?.pid;
+
+        if (!pid) {
+            return [];
+        }
+
+        try {
+            const list = fs.readFileSync(
+                `/proc/${pid}/task/${pid}/children`, 'utf8');
+
+            return list.trim().split(/\s+/).filter(Boolean).map(Number)
+                .map(p => ({ pid: p, title: title(p) }));
+
+        } catch {
+            return [];
+        }
+    }
+
+
+    /** SIGHUP; with `wait`, until new workers have taken over. */
+    async reload({ wait = true } = {}) {
+        const old = new Set(this.workerPids());
+
+        this.child.kill('SIGHUP');
+
+        if (wait) {
+            await until(() => {
+                const now = this.workerPids();
+
+                return now.length >= this.workers
+                       && !now.some(p => old.has(p));
+            }, 10000, 'reload');
+        }
+    }
+
+
+    killWorker(pid, signal = 'SIGKILL') {
+        process.kill(pid, signal);
+    }
+
+
+    async stop(signal = 'SIGQUIT') {
+        if (!this.child) {
+            return;
+        }
+
+        const child = this.child;
+
+        child.kill(signal);
+
+        const timer = setTimeout(() => child.kill('SIGKILL'), 15000);
+
+        await this.exited;
+        clearTimeout(timer);
+    }
+
+
+    async restart(signal = 'SIGQUIT') {
+        await this.stop(signal);
+        await this.start();
+    }
+
+
+    /** Messages of the error log at `crit` and above, and crashed workers. */
+    alarms() {
+        if (!fs.existsSync(this.errorLog)) {
+            return [];
+        }
+
+        return fs.readFileSync(this.errorLog, 'utf8').split('\n').filter(
+            l => /\[(crit|alert|emerg)\]/.test(l)
+                 || /exited on signal (?!9\b|15\b)/.test(l));
+    }
+
+
+    /**
+     * Stops, looks for secrets in the logs and the store, and removes the
+     * directory unless E2E_KEEP is set.
+     */
+    async finish(canary) {
+        await sleep(50);
+        await this.stop();
+
+        const roots = [this.errorLog, this.accessLog,
+                       path.join(this.dir, 'stderr.log')];
+
+        if (this.module) {
+            roots.push(this.store);
+        }
+
+        const result = canary?.assertAbsent(...roots);
+
+        if (!process.env.E2E_KEEP) {
+            fs.rmSync(this.dir, { recursive: true, force: true });
+        }
+
+        return result;
+    }
+}
+
+
+function title(pid) {
+    try {
+        const line = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+            .replace(/\0+/g, ' ').trim();
+
+        return line.replace(/^nginx: /, '');
+
+    } catch {
+        return '';
+    }
+}
