@@ -1,0 +1,57 @@
+# The core and what tests it, without nginx. BUILD is the output directory,
+# VARIANT one of plain, asan, fuzz.
+
+VARIANT ?= plain
+OUT := $(BUILD)/$(VARIANT)
+
+# a file in t/unit with a main() is a program; the others are linked to each
+CORE := $(wildcard ngx_module/ledger/*.c)
+UNIT := $(shell grep -lsw 'main(.*)$$' t/unit/*.c)
+HELP := $(filter-out $(UNIT),$(wildcard t/unit/*.c))
+FUZZ := $(wildcard t/fuzz/fuzz_*.c)
+
+objects = $(patsubst %.c,$(OUT)/%.o,$(1))
+programs = $(patsubst %.c,$(OUT)/%,$(1))
+
+SANITIZE := address,undefined
+CC_plain := gcc
+CC_asan := gcc
+CC_fuzz := clang
+FLAGS_plain := -O2
+FLAGS_asan := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) \
+    -fno-sanitize-recover=all
+FLAGS_fuzz := -O1 -fno-omit-frame-pointer \
+    -fsanitize=fuzzer-no-link,$(SANITIZE) -fno-sanitize-recover=all
+LINK_plain :=
+LINK_asan := -fsanitize=$(SANITIZE)
+LINK_fuzz := -fsanitize=fuzzer,$(SANITIZE)
+
+CC := $(CC_$(VARIANT))
+CFLAGS := -std=c11 -g -Wall -Wextra -Wconversion -Werror $(FLAGS_$(VARIANT)) \
+    -I ngx_module/ledger -I t/unit -MMD -MP
+LIBS := -llmdb -ljansson -lcrypto -lz -lpthread
+
+# cmocka's macros convert between integer types
+$(OUT)/t/%.o: CFLAGS += -Wno-conversion -Wno-sign-conversion
+
+unit: $(call programs,$(UNIT))
+
+unit-names:
+	@printf '%s\n' $(call programs,$(UNIT))
+
+fuzz: $(call programs,$(FUZZ))
+
+$(OUT)/%.o: %.c util/core.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(call programs,$(UNIT)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE) $(HELP))
+	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ -lcmocka $(LIBS)
+
+$(call programs,$(FUZZ)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE))
+	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ $(LIBS)
+
+.PHONY: unit unit-names fuzz
+.SECONDARY:
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,582 @@
+#!/bin/bash
+#
+# Everything that CI runs, stage by stage. ./build.sh test --help
+
+set -euo pipefail
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+stages=(style core unit fuzz build symbols docs conf t hup asan static config
+        e2e)
+logs=$build/test
+sources=$build/source
+fuzz_seconds=${FUZZ_SECONDS:-10}
+
+# what the last stage counted, and all stages so far
+passed=0
+failed=0
+passed_all=0
+failed_all=0
+
+
+usage() {
+    cat <<'END'
+usage: ./build.sh test [STAGE ...]
+
+Installs what the tests need and runs all stages, or those named:
+
+  style    house style, layers and the list of sources, by util/check-*
+  core     the core alone: C11, all warnings, no nginx in sight
+  unit     unit tests of the core, plain and under ASan and UBSan
+  fuzz     each fuzz target for FUZZ_SECONDS (default 10) from its corpus
+  build    the loadable module, loaded by Debian's nginx
+  symbols  what the module exports
+  docs     the README's reference against the tables in the code
+  conf     nginx -t of every file in conf/, without a network
+  t        the Test::Nginx suites t/*.t; T_FILES names some of them
+  hup      the same, reloading nginx between tests
+  asan     the same, with a static nginx under ASan and UBSan
+  static   --add-module into nginx's source tree, with clang
+  config   what the config script refuses
+  e2e      real OAuth servers and clients
+
+Logs are left in build/test/. The last line counts all: "N passed, N failed".
+END
+}
+
+
+# one check is one command: run NAME COMMAND ...
+check() {
+    local name=$1
+
+    shift
+
+    if "$@" >>"$log" 2>&1 </dev/null; then
+        passed=$((passed + 1))
+        printf 'ok - %s\n' "$name" >>"$log"
+        return
+    fi
+
+    failed=$((failed + 1))
+    printf 'not ok - %s\n' "$name" >>"$log"
+    say "  failed: $name"
+}
+
+
+# counts the TAP that a command prints; one that fails without saying which
+# test did, or that runs no test, is a failure of its own
+check_tap() {
+    local name=$1 out good bad status=0
+
+    shift
+    out=$(mktemp "$logs/tap.XXXXXX")
+    "$@" >"$out" 2>&1 </dev/null || status=$?
+
+    good=$(grep -c '^ *ok\b' "$out" || true)
+    bad=$(grep -c '^ *not ok\b' "$out" || true)
+
+    if [ $bad = 0 ] && { [ $status != 0 ] || [ "$good" = 0 ]; }; then
+        bad=1
+    fi
+
+    if [ $bad != 0 ]; then
+        say "  failed: $name (exit status $status)"
+        grep -A 12 '^ *not ok\b' "$out" | head -n 60 >&2 || tail "$out" >&2
+    fi
+
+    { printf '# %s\n' "$name"; cat "$out"; } >>"$log"
+    rm -f "$out"
+
+    passed=$((passed + good))
+    failed=$((failed + bad))
+}
+
+
+run_stage() {
+    local stage=$1 start=$SECONDS
+
+    log=$logs/$stage.log
+    passed=0
+    failed=0
+    : >"$log"
+
+    "stage_$stage"
+
+    if [ $((passed + failed)) = 0 ]; then
+        failed=1
+        say "  failed: $stage ran no test"
+    fi
+
+    printf '%-8s %5d passed, %d failed (%d s)\n' \
+           "$stage:" $passed $failed $((SECONDS - start))
+
+    passed_all=$((passed_all + passed))
+    failed_all=$((failed_all + failed))
+}
+
+
+stage_style() {
+    local checker file
+
+    for checker in style layers config symbols docs; do
+        check "check-$checker catches what it should" \
+              "$root/util/check-$checker" --self-test
+    done
+
+    for checker in style layers config; do
+        check "check-$checker" "$root/util/check-$checker"
+    done
+
+    for file in "$root"/build.sh "$root"/.ci/run "$root"/util/*.sh; do
+        check "${file#"$root"/} parses" bash -n "$file"
+    done
+}
+
+
+core_make() {
+    make -s -j "$(nproc)" -C "$root" -f util/core.mk BUILD="$build/core" "$@"
+}
+
+
+stage_core() {
+    local file
+
+    for file in "$root"/ngx_module/ledger/*.h; do
+        check "${file##*/} stands alone" core_compile -fsyntax-only \
+              -include "$file" -x c /dev/null
+    done
+
+    for file in "$root"/ngx_module/ledger/*.c; do
+        check "${file##*/} compiles alone" core_compile \
+              -c "$file" -o "$build/core/alone.o"
+        check "${file##*/} hides its symbols" \
+              "$root/util/check-symbols" --hidden "$build/core/alone.o"
+    done
+}
+
+
+core_compile() {
+    mkdir -p "$build/core"
+    gcc -std=c11 -Wall -Wextra -Wconversion -Werror -O2 \
+        -I "$root/ngx_module/ledger" "$@"
+}
+
+
+stage_unit() {
+    local variant program
+
+    for variant in plain asan; do
+        check "unit tests build ($variant)" core_make unit VARIANT=$variant
+
+        for program in $(core_make unit-names VARIANT=$variant); do
+            check_tap "${program##*/} ($variant)" unit_run "$program"
+        done
+    done
+}
+
+
+unit_run() {
+    local scratch status=0
+
+    scratch=$(mktemp -d "$build/unit.XXXXXX")
+    (
+        cd "$scratch"
+        CMOCKA_MESSAGE_OUTPUT=TAP TMPDIR=$scratch \
+            ASAN_OPTIONS=detect_leaks=1 timeout 600 "$1"
+    ) || status=$?
+    rm -rf "$scratch"
+    return $status
+}
+
+
+stage_fuzz() {
+    local target
+
+    for target in $("$root/util/fuzz.sh" --list); do
+        check "fuzz $target, $fuzz_seconds s" \
+              "$root/util/fuzz.sh" "$target" "$fuzz_seconds"
+    done
+}
+
+
+stage_build() {
+    check "build.sh build" "$root/build.sh" build
+    check "build.sh build again" "$root/build.sh" build
+    check "build.sh build as another user" build_unprivileged
+}
+
+
+# the checkout may lie where only root can go: then this proves nothing more
+build_unprivileged() {
+    local dir
+
+    if ! setpriv --reuid nobody --clear-groups test -r "$root/build.sh"; then
+        echo "nobody cannot read $root"
+        return
+    fi
+
+    dir=$(mktemp -d "${TMPDIR:-/tmp}/oauth-gateway.XXXXXX")
+    chown nobody "$dir"
+    setpriv --reuid nobody --clear-groups \
+        env BUILD_DIR="$dir" HOME="$dir" "$root/build.sh" build
+    test -s "$dir/${module##*/}"
+    rm -rf "$dir"
+}
+
+
+stage_symbols() {
+    check "exports of the module" "$root/util/check-symbols" "$module"
+}
+
+
+stage_docs() {
+    check_tap "check-docs" "$root/util/check-docs"
+}
+
+
+stage_conf() {
+    check_tap "nginx -t of conf/" "$root/util/check-conf" "$module"
+}
+
+
+# Test::Nginx: $1 is the nginx, the rest environment settings
+
+suites_run() {
+    local binary=$1 files=()
+
+    shift
+    files=(${T_FILES:-$root/t/*.t})
+    rm -rf "$build/servroot"
+
+    (
+        cd "$root"
+        env TEST_NGINX_BINARY="$binary" \
+            TEST_NGINX_SERVROOT="$build/servroot" \
+            TEST_NGINX_PORT="${TEST_NGINX_PORT:-20100}" \
+            PERL5LIB="$root/t/lib${PERL5LIB:+:$PERL5LIB}" "$@" \
+            timeout 2400 prove -v "${files[@]}"
+    )
+}
+
+
+stage_t() {
+    check_tap "t/" suites_run "$nginx" TEST_NGINX_LOAD_MODULES="$module"
+}
+
+
+stage_hup() {
+    check_tap "t/ with HUP" suites_run "$nginx" TEST_NGINX_USE_HUP=1 \
+              TEST_NGINX_LOAD_MODULES="$module"
+}
+
+
+stage_asan() {
+    local dir=$build/asan
+
+    check "static nginx under ASan and UBSan" with_lock asan asan_build
+
+    rm -f "$dir"/report.*
+    check_tap "t/ under ASan and UBSan" suites_run "$dir/objs/nginx" \
+        ASAN_OPTIONS="log_path=$dir/report:abort_on_error=0" \
+        LSAN_OPTIONS="suppressions=$root/util/lsan.txt:print_suppressions=0" \
+        UBSAN_OPTIONS="log_path=$dir/report:print_stacktrace=1"
+    check "no report of ASan or UBSan" no_reports "$dir"
+}
+
+
+no_reports() {
+    local reports
+
+    reports=$(ls "$1"/report.* 2>/dev/null) || return 0
+    head -n 60 $reports
+    return 1
+}
+
+
+# Debian's nginx source with its patches, unpacked once
+source_fetch() {
+    local version
+
+    version=$(dpkg-query -W -f '${Version}' nginx-dev)
+
+    if [ -e "$sources/$version/configure" ]; then
+        return
+    fi
+
+    mkdir -p "$sources"
+    (
+        cd "$sources"
+        apt-get -q -o APT::Sandbox::User=root source --download-only \
+                "nginx=$version"
+        dpkg-source -x "nginx_$version.dsc" "$version.new"
+        mv "$version.new" "$version"
+    )
+}
+
+
+# builds nginx with the module inside: static_build DIR CC CFLAGS LDFLAGS
+static_build() {
+    local dir=$1 cc=$2 cflags=$3 ldflags=$4 version
+
+    source_fetch
+    version=$(dpkg-query -W -f '${Version}' nginx-dev)
+
+    if ! static_inputs "$@" | cmp -s - "$dir/inputs"; then
+        rm -rf "$dir"
+        mkdir -p "$dir"
+        (
+            cd "$sources/$version"
+            . "$nginx_dev/conf_flags"
+            ./configure --with-cc="$cc" --with-cc-opt="$cflags" \
+                        --with-ld-opt="$ldflags" "${NGX_CONF_FLAGS[@]}" \
+                        --builddir="$dir/objs" --add-module="$root"
+        )
+        static_inputs "$@" >"$dir/inputs"
+    fi
+
+    make -s -j "$(nproc)" -C "$sources/$version" -f "$dir/objs/Makefile" \
+         "$dir/objs/nginx"
+}
+
+
+static_inputs() {
+    printf '%s\n' "$@"
+    dpkg-query -W nginx-dev
+    cat "$root/config" "${BASH_SOURCE[0]}"
+    (cd "$root" && ls ngx_module/*.[ch] ngx_module/ledger/*.[ch])
+}
+
+
+# UBSan watches our files only: nginx's own are not clean under it
+asan_build() {
+    local flags="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
+
+    static_build "$build/asan" gcc "$flags -DNGX_DEBUG_PALLOC=1" \
+                 "-fsanitize=address,undefined"
+}
+
+
+stage_static() {
+    check "static nginx with clang" with_lock static \
+          static_build "$build/static" clang "-g -O2 -fPIC" ""
+    check "it loads its configuration" static_loads
+}
+
+
+static_loads() {
+    local dir=$build/static
+
+    printf '%s\n' "pid $dir/nginx.pid;" "error_log stderr;" "events { }" \
+           >"$dir/nginx.conf"
+    "$dir/objs/nginx" -e stderr -t -p "$dir" -c "$dir/nginx.conf"
+    "$dir/objs/nginx" -V 2>&1 | grep -q -e "--add-module=$root"
+}
+
+
+# config: what a tree lacks is said, and named
+
+stage_config() {
+    local header
+
+    check "a tree without threads" config_refuses \
+          "Add --with-threads" --without-http_rewrite_module
+    config_break lmdb.h "LMDB 0.9.24 or newer (liblmdb-dev on Debian)"
+    config_break jansson.h "jansson 2.12 or newer (libjansson-dev on Debian)"
+    config_break openssl/kdf.h "OpenSSL 3 or newer (libssl-dev on Debian)"
+    config_break zlib.h "zlib (zlib1g-dev on Debian)"
+}
+
+
+# a header that cannot be used stands for a library that is not there
+config_break() {
+    local dir
+
+    dir=$(mktemp -d "$build/config.XXXXXX")
+    mkdir -p "$dir/$(dirname "$1")"
+    echo '#error not here' >"$dir/$1"
+    check "a system without $1" config_refuses "$2" --with-threads \
+          --with-cc-opt="-I $dir" --without-http_rewrite_module \
+          --without-http_gzip_module
+    rm -rf "$dir"
+}
+
+
+config_refuses() {
+    local words=$1 dir out
+
+    shift
+    dir=$(mktemp -d "$build/config.XXXXXX")
+
+    if out=$(cd "$nginx_dev" && ./configure --builddir="$dir/objs" \
+                 --add-module="$root" "$@" 2>&1)
+    then
+        echo "configure accepted it"
+        return 1
+    fi
+
+    rm -rf "$dir"
+    printf '%s\n' "$out" | tail -n 3
+    [[ $out == *"$words"* ]]
+}
+
+
+# t/e2e/run prints what node's test runner prints
+stage_e2e() {
+    local out=$logs/e2e.out status=0
+
+    "$root/t/e2e/run" >"$out" 2>&1 </dev/null || status=$?
+    cat "$out" >>"$log"
+
+    passed=$(sed -n 's/^[^a-z]* pass \([0-9]*\)$/\1/p' "$out" \
+             | awk '{ n += $1 } END { print n + 0 }')
+    failed=$(sed -n 's/^[^a-z]* fail \([0-9]*\)$/\1/p' "$out" \
+             | awk '{ n += $1 } END { print n + 0 }')
+
+    if [ "$failed" = 0 ] && { [ $status != 0 ] || [ "$passed" = 0 ]; }; then
+        failed=1
+    fi
+
+    if [ "$failed" != 0 ]; then
+        tail -n 60 "$out" >&2
+    fi
+}
+
+
+# packages: what a stage needs beyond `deps`
+
+test_deps() {
+    local packages=(perl) stage
+
+    for stage; do
+        case $stage in
+            unit)   packages+=(libcmocka-dev) ;;
+            fuzz)   packages+=(clang libclang-rt-14-dev) ;;
+            static) packages+=(clang) ;;
+            conf)   packages+=(util-linux openssl) ;;
+            e2e)    packages+=(openssl iproute2 git) ;;
+        esac
+    done
+
+    packages_install $(printf '%s\n' "${packages[@]}" | sort -u)
+
+    for stage; do
+        case $stage in
+            t|hup|asan) suites_deps ;;&
+            asan|static) source_deps ;;
+            e2e) node_deps ;;
+        esac
+    done
+}
+
+
+# Test::Nginx is packaged in Debian's sid only: that one package is taken
+# from there, and the pin keeps apt from ever choosing sid by itself
+suites_deps() {
+    if [ -z "$(packages_missing libtest-nginx-perl)" ]; then
+        return
+    fi
+
+    apt_source sid deb sid
+    cat >/etc/apt/preferences.d/oauth-gateway-sid <<'END'
+Package: *
+Pin: release n=sid
+Pin-Priority: 50
+END
+    packages_install libtest-nginx-perl
+}
+
+
+source_deps() {
+    local version
+
+    version=$(dpkg-query -W -f '${Version}' nginx-dev)
+
+    if [ -e "$sources/$version/configure" ]; then
+        return
+    fi
+
+    apt_source src deb-src bookworm bookworm-security
+}
+
+
+# writes a source in deb822 form for each of the suites named and reads it
+apt_source() {
+    local name=$1 type=$2 suite uri
+    local file=/etc/apt/sources.list.d/oauth-gateway-$1.sources
+
+    shift 2
+    [ "$(id -u)" = 0 ] || die "package sources are added by root only"
+
+    for suite; do
+        uri=$(archive_uri "$suite")
+        printf '%s\n' "Types: $type" "URIs: $uri" "Suites: $suite" \
+               "Components: main" \
+               "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg" ""
+    done >"$file.new"
+
+    if cmp -s "$file.new" "$file"; then
+        rm "$file.new"
+    else
+        mv "$file.new" "$file"
+    fi
+
+    apt_get update >"$build/apt.log" 2>&1 \
+        || { tail "$build/apt.log" >&2; die "apt-get update failed"; }
+}
+
+
+# the mirror that this machine already uses
+archive_uri() {
+    local like=bookworm uri=http://deb.debian.org/debian found
+
+    if [ "$1" = bookworm-security ]; then
+        like=$1
+        uri=http://deb.debian.org/debian-security
+    fi
+
+    found=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
+                'Created-By: Packages' 2>/dev/null \
+            | sed -n "s/^$like //p" | head -n 1)
+    printf '%s\n' "${found:-$uri}"
+}
+
+
+# any node from 18 on will do; Debian's is taken where there is none
+node_deps() {
+    if command -v npm >/dev/null && command -v node >/dev/null; then
+        return
+    fi
+
+    packages_install nodejs npm
+}
+
+
+main() {
+    local stage
+
+    case ${1:-} in
+        -h|--help) usage; exit ;;
+    esac
+
+    for stage; do
+        [[ " ${stages[*]} " == *" $stage "* ]] \
+            || die "unknown stage \"$stage\", see ./build.sh test --help"
+    done
+
+    if [ $# = 0 ]; then
+        set -- "${stages[@]}"
+    fi
+
+    mkdir -p "$logs"
+    test_deps "$@"
+
+    for stage; do
+        run_stage "$stage"
+    done
+
+    printf '%d passed, %d failed\n' $passed_all $failed_all
+    [ $failed_all = 0 ]
+}
+
+
+main "$@"
