@@ -207,12 +207,19 @@ ${config(this.dir)}
 
 
     /**
-     * Stops, looks for secrets in the logs and the store, and removes the
-     * directory unless E2E_KEEP is set.
+     * Stops, looks for alarms in the log and for secrets in the logs and the
+     * store, and removes the directory unless E2E_KEEP is set.
      */
     async finish(canary) {
         await sleep(50);
         await this.stop();
+
+        const alarms = this.alarms();
+
+        if (alarms.length) {
+            throw new Error(`${this.errorLog}:\n${alarms.slice(0, 10)
+                .join('\n')}`);
+        }
 
         const roots = [this.errorLog, this.accessLog,
                        path.join(this.dir, 'stderr.log')];
