@@ -8,7 +8,7 @@ set -euo pipefail
 
 deps_build=(gcc libc6-dev make dpkg-dev nginx nginx-dev libssl-dev
             libpcre2-dev libjansson-dev liblmdb-dev zlib1g-dev)
-deps_run=(ca-certificates curl)
+deps_run=(ca-certificates curl libnginx-mod-http-perl)
 
 
 usage() {
