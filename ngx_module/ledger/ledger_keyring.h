@@ -33,13 +33,16 @@ typedef struct ledger_keyring_s  ledger_keyring_t;
 
 /*
  * ledger_keyring_parse() reads the text of a key file: lines of 64 hex
- * digits; empty lines and lines that begin with '#' are passed over.  The
- * ring is malloc'd, holds one keyed context a key, is kept out of core
- * files, and is for one thread.  "line" is set to the offending line.
- * ledger_keyring_free() cleanses it; NULL is allowed.
+ * digits; empty lines and lines that begin with '#' are passed over.  "line"
+ * is set to the line that was refused; 0 where none is.  The ring is for one
+ * thread.  Its keys lie on pages kept out of core files; on OpenSSL's heap
+ * lies, in each keyed context, the one derived key that names tokens: it
+ * tells whether a token known from elsewhere was seen, and opens nothing.
+ * ledger_keyring_free() cleanses and frees the ring; NULL is allowed.
  *
- * LEDGER_OK; LEDGER_MALFORMED: no hex, wrong length, the same key twice, or
- * no key at all; LEDGER_LIMIT: more than LEDGER_KEYS_MAX; LEDGER_NOMEM.
+ * LEDGER_OK; LEDGER_MALFORMED: no hex, wrong length, the same key twice (or
+ * two with one id), or no key at all; LEDGER_LIMIT: more than
+ * LEDGER_KEYS_MAX; LEDGER_NOMEM.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_keyring_parse(ledger_slice_t text,
