@@ -115,8 +115,7 @@ module_configure() {
     rm -rf "$build/objs"
 
     (
-        cd "$nginx_dev"
-        . ./conf_flags
+        cd "$nginx_dev" && . ./conf_flags &&
         ./configure --with-cc-opt="${flags[0]} ${flags[1]}" \
                     --with-ld-opt="${flags[2]}" "${NGX_CONF_FLAGS[@]}" \
                     --add-dynamic-module="$root" --builddir="$build/objs"

@@ -45,13 +45,14 @@ END
 }
 
 
-# one check is one command: run NAME COMMAND ...
+# one check is one command: check NAME COMMAND ...
 check() {
-    local name=$1
+    local name=$1 status
 
     shift
+    run "$@" >>"$log" 2>&1
 
-    if "$@" >>"$log" 2>&1 </dev/null; then
+    if [ $status = 0 ]; then
         passed=$((passed + 1))
         printf 'ok - %s\n' "$name" >>"$log"
         return
@@ -59,21 +60,30 @@ check() {
 
     failed=$((failed + 1))
     printf 'not ok - %s\n' "$name" >>"$log"
-    say "  failed: $name"
+    say "  failed: $name, see $log"
+}
+
+
+# sets status; a plain call, since bash heeds no set -e inside a condition
+run() {
+    set +e
+    (set -e; "$@") </dev/null
+    status=$?
+    set -e
 }
 
 
 # counts the TAP that a command prints; one that fails without saying which
 # test did, or that runs no test, is a failure of its own
 check_tap() {
-    local name=$1 out good bad status=0
+    local name=$1 out good bad status
 
     shift
     out=$(mktemp "$logs/tap.XXXXXX")
-    "$@" >"$out" 2>&1 </dev/null || status=$?
+    run "$@" >"$out" 2>&1
 
-    good=$(grep -c '^ *ok\b' "$out" || true)
-    bad=$(grep -c '^ *not ok\b' "$out" || true)
+    good=$(grep -c '^ *ok [0-9]' "$out" || true)
+    bad=$(grep -c '^ *not ok [0-9]' "$out" || true)
 
     if [ $bad = 0 ] && { [ $status != 0 ] || [ "$good" = 0 ]; }; then
         bad=1
@@ -81,7 +91,7 @@ check_tap() {
 
     if [ $bad != 0 ]; then
         say "  failed: $name (exit status $status)"
-        grep -A 12 '^ *not ok\b' "$out" | head -n 60 >&2 || tail "$out" >&2
+        grep -A 12 '^ *not ok [0-9]' "$out" | head -n 60 >&2 || tail "$out" >&2
     fi
 
     { printf '# %s\n' "$name"; cat "$out"; } >>"$log"
@@ -176,16 +186,13 @@ stage_unit() {
 
 
 unit_run() {
-    local scratch status=0
+    local scratch
 
     scratch=$(mktemp -d "$build/unit.XXXXXX")
-    (
-        cd "$scratch"
-        CMOCKA_MESSAGE_OUTPUT=TAP TMPDIR=$scratch \
-            ASAN_OPTIONS=detect_leaks=1 timeout 600 "$1"
-    ) || status=$?
-    rm -rf "$scratch"
-    return $status
+    trap 'rm -rf "$scratch"' EXIT
+    cd "$scratch"
+    CMOCKA_MESSAGE_OUTPUT=TAP TMPDIR=$scratch ASAN_OPTIONS=detect_leaks=1 \
+        timeout 900 "$1"
 }
 
 
@@ -276,10 +283,8 @@ stage_asan() {
     check "static nginx under ASan and UBSan" with_lock asan asan_build
 
     rm -f "$dir"/report.*
-    check_tap "t/ under ASan and UBSan" suites_run "$dir/objs/nginx" \
-        ASAN_OPTIONS="log_path=$dir/report:abort_on_error=0" \
-        LSAN_OPTIONS="suppressions=$root/util/lsan.txt:print_suppressions=0" \
-        UBSAN_OPTIONS="log_path=$dir/report:print_stacktrace=1"
+    check_tap "t/ under ASan and UBSan" suites_run "$dir/nginx" \
+              TEST_NGINX_LOAD_MODULES= TEST_NGINX_TIMEOUT=10
     check "no report of ASan or UBSan" no_reports "$dir"
 }
 
@@ -293,49 +298,70 @@ no_reports() {
 }
 
 
-# Debian's nginx source with its patches, unpacked once
+# Debian's nginx source with its patches, unpacked once. A mirror may lack the
+# source of the latest security update: the update before it serves as well.
 source_fetch() {
-    local version
+    local version candidate
 
-    version=$(dpkg-query -W -f '${Version}' nginx-dev)
-
-    if [ -e "$sources/$version/configure" ]; then
+    if [ -e "$(source_dir)/configure" ]; then
         return
     fi
 
+    version=$(dpkg-query -W -f '${Version}' nginx-dev)
     mkdir -p "$sources"
-    (
-        cd "$sources"
-        apt-get -q -o APT::Sandbox::User=root source --download-only \
-                "nginx=$version"
-        dpkg-source -x "nginx_$version.dsc" "$version.new"
-        mv "$version.new" "$version"
-    )
+    cd "$sources"
+
+    for candidate in "$version" $(source_versions "$version"); do
+        if apt-get -q -o APT::Sandbox::User=root source --download-only \
+                   "nginx=$candidate"
+        then
+            rm -rf unpacked
+            dpkg-source -x "nginx_$candidate.dsc" unpacked
+            mv unpacked "$version"
+            return
+        fi
+    done
+
+    echo "no source of nginx ${version%%-*} to be had"
+    return 1
 }
 
 
-# builds nginx with the module inside: static_build DIR CC CFLAGS LDFLAGS
-static_build() {
-    local dir=$1 cc=$2 cflags=$3 ldflags=$4 version
+source_versions() {
+    apt-cache showsrc nginx | sed -n "s/^Version: \\(${1%%-*}-.*\\)/\\1/p" \
+        | sort -rV
+}
+
+
+# nginx with the module inside: static_configure DIR CC CFLAGS LDFLAGS
+static_configure() {
+    local dir=$1 cc=$2 cflags=$3 ldflags=$4
 
     source_fetch
-    version=$(dpkg-query -W -f '${Version}' nginx-dev)
 
-    if ! static_inputs "$@" | cmp -s - "$dir/inputs"; then
-        rm -rf "$dir"
-        mkdir -p "$dir"
-        (
-            cd "$sources/$version"
-            . "$nginx_dev/conf_flags"
-            ./configure --with-cc="$cc" --with-cc-opt="$cflags" \
-                        --with-ld-opt="$ldflags" "${NGX_CONF_FLAGS[@]}" \
-                        --builddir="$dir/objs" --add-module="$root"
-        )
-        static_inputs "$@" >"$dir/inputs"
+    if static_inputs "$@" | cmp -s - "$dir/inputs"; then
+        return
     fi
 
-    make -s -j "$(nproc)" -C "$sources/$version" -f "$dir/objs/Makefile" \
-         "$dir/objs/nginx"
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    cd "$(source_dir)"
+    . "$nginx_dev/conf_flags"
+    ./configure --with-cc="$cc" --with-cc-opt="$cflags" \
+                --with-ld-opt="$ldflags" "${NGX_CONF_FLAGS[@]}" \
+                --builddir="$dir/objs" --add-module="$root"
+    static_inputs "$@" >"$dir/inputs"
+}
+
+
+static_make() {
+    make -s -j "$(nproc)" -C "$(source_dir)" -f "$1/objs/Makefile" \
+         "$1/objs/nginx"
+}
+
+
+source_dir() {
+    printf '%s\n' "$sources/$(dpkg-query -W -f '${Version}' nginx-dev)"
 }
 
 
@@ -349,17 +375,41 @@ static_inputs() {
 
 # UBSan watches our files only: nginx's own are not clean under it
 asan_build() {
-    local flags="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
+    local dir=$build/asan flags
 
-    static_build "$build/asan" gcc "$flags -DNGX_DEBUG_PALLOC=1" \
-                 "-fsanitize=address,undefined"
+    flags="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
+    static_configure "$dir" gcc "$flags -DNGX_DEBUG_PALLOC=1" \
+                     "-fsanitize=address,undefined"
+
+    if ! grep -q fsanitize=undefined "$dir/objs/Makefile"; then
+        printf '%s\n' "$dir/objs/addon/%.o: CFLAGS += -fsanitize=undefined" \
+               >>"$dir/objs/Makefile"
+    fi
+
+    static_make "$dir"
+
+    # Test::Nginx has ideas of its own about ASAN_OPTIONS: not through it
+    cat >"$dir/nginx" <<END
+#!/bin/sh
+export ASAN_OPTIONS=log_path=$dir/report:detect_leaks=1
+export LSAN_OPTIONS=suppressions=$root/util/lsan.txt:print_suppressions=0
+export UBSAN_OPTIONS=log_path=$dir/report:print_stacktrace=1
+exec $dir/objs/nginx "\$@"
+END
+    chmod +x "$dir/nginx"
+    "$dir/nginx" -V
 }
 
 
 stage_static() {
-    check "static nginx with clang" with_lock static \
-          static_build "$build/static" clang "-g -O2 -fPIC" ""
+    check "static nginx with clang" with_lock static static_build
     check "it loads its configuration" static_loads
+}
+
+
+static_build() {
+    static_configure "$build/static" clang "-g -O2 -fPIC" ""
+    static_make "$build/static"
 }
 
 
@@ -422,9 +472,9 @@ config_refuses() {
 
 # t/e2e/run prints what node's test runner prints
 stage_e2e() {
-    local out=$logs/e2e.out status=0
+    local out=$logs/e2e.out status
 
-    "$root/t/e2e/run" >"$out" 2>&1 </dev/null || status=$?
+    run "$root/t/e2e/run" >"$out" 2>&1
     cat "$out" >>"$log"
 
     passed=$(sed -n 's/^[^a-z]* pass \([0-9]*\)$/\1/p' "$out" \
@@ -487,11 +537,7 @@ END
 
 
 source_deps() {
-    local version
-
-    version=$(dpkg-query -W -f '${Version}' nginx-dev)
-
-    if [ -e "$sources/$version/configure" ]; then
+    if [ -e "$(source_dir)/configure" ]; then
         return
     fi
 
