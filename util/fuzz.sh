@@ -27,6 +27,7 @@ targets() {
     local file
 
     for file in "$root"/t/fuzz/fuzz_*.c; do
+        [ -e "$file" ] || continue
         file=$(basename "$file" .c)
         printf '%s\n' "${file#fuzz_}"
     done

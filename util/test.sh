@@ -186,8 +186,7 @@ stage_unit() {
 
 
 unit_run() {
-    local scratch
-
+    # not local: the trap outlives the function
     scratch=$(mktemp -d "$build/unit.XXXXXX")
     trap 'rm -rf "$scratch"' EXIT
     cd "$scratch"
