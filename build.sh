@@ -171,17 +171,28 @@ cmd_run() {
 
 
 run_playground() {
-    local dir=$build/run conf=$root/conf/playground
+    local dir=$build/run conf=$root/conf/playground pid
 
     mkdir -p "$dir/logs"
-    # the worker's user has to reach its store through every directory
-    "$nginx" -e stderr -q -t -p "$dir/" -c "$conf/nginx.conf" \
-             -g "load_module $module;" \
-        || die "the playground's configuration does not load"
+    rm -f "$dir/nginx.pid"
+
+    "$nginx" -e stderr -p "$dir/" -c "$conf/nginx.conf" \
+             -g "load_module $module; daemon off;" &
+    pid=$!
+    trap 'kill -TERM $pid 2>/dev/null' INT TERM
+
+    # nginx writes its pid once it listens
+    while [ ! -s "$dir/nginx.pid" ]; do
+        kill -0 $pid 2>/dev/null || die "the playground did not start"
+        sleep 0.1
+    done
 
     cat "$conf/welcome.txt"
-    exec "$nginx" -e stderr -p "$dir/" -c "$conf/nginx.conf" \
-                  -g "load_module $module; daemon off;"
+
+    # a signal ends the first wait before nginx has ended
+    wait $pid || true
+    wait $pid || true
+    say "stopped"
 }
 
 
