@@ -32,7 +32,7 @@ Installs what the tests need and runs all stages, or those named:
   build    the loadable module, loaded by Debian's nginx
   symbols  what the module exports
   docs     the README's reference against the tables in the code
-  conf     nginx -t of every file in conf/, without a network
+  conf     nginx -t of every file in conf/, without a network; the playground
   t        the Test::Nginx suites t/*.t; T_FILES names some of them
   hup      the same, reloading nginx between tests
   asan     the same, with a static nginx under ASan and UBSan
@@ -242,6 +242,7 @@ stage_docs() {
 
 stage_conf() {
     check_tap "nginx -t of conf/" "$root/util/check-conf" "$module"
+    check_tap "the printed commands" "$root/util/check-playground" "$module"
 }
 
 
