@@ -6,8 +6,8 @@ set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-stages=(style core unit fuzz build symbols docs conf t hup asan static config
-        e2e)
+stages=(style core unit fuzz build symbols docs conf run t hup asan static
+        config e2e)
 logs=$build/test
 sources=$build/source
 fuzz_seconds=${FUZZ_SECONDS:-10}
@@ -33,6 +33,7 @@ Installs what the tests need and runs all stages, or those named:
   symbols  what the module exports
   docs     the README's reference against the tables in the code
   conf     nginx -t of every file in conf/, without a network; the playground
+  run      ./build.sh run, and the commands it prints (ports 8080, 8081)
   t        the Test::Nginx suites t/*.t; T_FILES names some of them
   hup      the same, reloading nginx between tests
   asan     the same, with a static nginx under ASan and UBSan
@@ -128,7 +129,7 @@ run_stage() {
 stage_style() {
     local checker file
 
-    for checker in style layers config symbols docs; do
+    for checker in style layers config symbols docs run; do
         check "check-$checker catches what it should" \
               "$root/util/check-$checker" --self-test
     done
@@ -246,6 +247,11 @@ stage_conf() {
 }
 
 
+stage_run() {
+    check_tap "./build.sh run" "$root/util/check-run"
+}
+
+
 # Test::Nginx: $1 is the nginx, the rest environment settings
 
 suites_run() {
@@ -260,7 +266,7 @@ suites_run() {
         env TEST_NGINX_BINARY="$binary" \
             TEST_NGINX_SERVROOT="$build/servroot" \
             TEST_NGINX_PORT="${TEST_NGINX_PORT:-20100}" \
-            PERL5LIB="$root/t/lib${PERL5LIB:+:$PERL5LIB}" "$@" \
+            PERL5LIB="$root/t${PERL5LIB:+:$PERL5LIB}" "$@" \
             timeout 2400 prove -v "${files[@]}"
     )
 }
