@@ -16,6 +16,11 @@ export const MODULE = process.env.E2E_MODULE
     ?? path.join(root, 'build', 'ngx_http_oauth_gateway_module.so');
 
 
+const running = new Set();
+
+process.once('exit', () => running.forEach(child => child.kill('SIGTERM')));
+
+
 export class Gateway {
     /**
      * `config(dir)` returns the inner part of the http block, `main` what
@@ -95,8 +100,13 @@ ${config(this.dir)}
         });
         fs.closeSync(out);
 
+        /* A test that fails must not keep its runner waiting. */
+        this.child.unref();
+        running.add(this.child);
+
         this.exited = new Promise(resolve => {
             this.child.once('exit', (code, signal) => {
+                running.delete(this.child);
                 this.child = null;
                 resolve({ code, signal });
             });

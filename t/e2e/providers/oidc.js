@@ -119,6 +119,7 @@ export class OidcServer {
             const s = this.provider.listen(port, '127.0.0.1',
                                            () => resolve(s));
         });
+        this.server.unref();
         this.url = `http://127.0.0.1:${port}`;
 
         return this;

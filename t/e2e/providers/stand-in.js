@@ -86,6 +86,7 @@ export class StandIn {
             this.server.listen(port, host, resolve);
         });
 
+        this.server.unref();
         this.port = port;
         this.url = `http://${host}:${port}`;
 
