@@ -41,9 +41,8 @@ static const char *const  ledger_message_public_ends[] = {
     "expiration", "expirationdate", "expirationtime", "expires",
     "expiresat", "expiresin", "expireson", "expiry", "expirydate",
     "expirytime", "format", "issuedat", "lifetime", "method", "methods",
-    "ttl", "type", "types", NULL
+    "ttl", "type", "typehint", "types", NULL
 };
-
 
 
 int

@@ -24,6 +24,17 @@ typedef struct {
 } pair_t;
 
 
+static ledger_slice_t copy_of(const char *text, size_t len);
+static void copy_free(ledger_slice_t copy);
+static void test_tokens(void **state);
+static void test_token_bytes(void **state);
+static void test_token_length(void **state);
+static void test_plain(void **state);
+static void test_basic(void **state);
+static void test_basic_length(void **state);
+static void test_cut_at_every_byte(void **state);
+
+
 static const pair_t  tokens[] = {
     { "Bearer abc", LEDGER_OK, "abc" },
     { "bearer abc", LEDGER_OK, "abc" },

@@ -26,6 +26,13 @@ typedef struct {
 } base64_t;
 
 
+static void test_base64(void **state);
+static void test_base64_of_openssl(void **state);
+static void form(const char *text, const char *decoded);
+static void test_form(void **state);
+static void test_form_escapes(void **state);
+
+
 static const base64_t  golden[] = {
     /* RFC 4648, 10 */
     { "", LEDGER_BASE64, "" },

@@ -23,6 +23,20 @@
 #define PACKED_SIZE  8192
 
 
+static void answer(unsigned char *text, size_t len);
+static size_t pack(int bits, int level, const unsigned char *text, size_t len,
+    unsigned char *out, size_t size);
+static ledger_rc_t unpack(const unsigned char *in, size_t n, size_t max,
+    unsigned char **out, size_t *len);
+static void test_formats(void **state);
+static void test_bound(void **state);
+static void test_bomb(void **state);
+static void test_cut_at_every_byte(void **state);
+static void test_bytes_left_over(void **state);
+static void test_damage(void **state);
+static void test_no_compression(void **state);
+
+
 /* zlib's argument for each of the three formats */
 
 static const int  formats[] = { MAX_WBITS + 16, MAX_WBITS, -MAX_WBITS };

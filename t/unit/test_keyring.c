@@ -27,6 +27,21 @@
     "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"
 
 
+static ledger_slice_t slice(const char *text);
+static ledger_keyring_t *ring_of(const char *text);
+static void refused(const char *text, ledger_rc_t rc, unsigned at);
+static void assert_name(ledger_keyring_t *ring, ledger_slice_t token,
+    const char *hex);
+static void test_names_are_golden(void **state);
+static void test_key_files(void **state);
+static void test_number_of_keys(void **state);
+static void test_names_under_each_key(void **state);
+static void test_generate(void **state);
+static void test_cut_at_every_byte(void **state);
+static int is_kept_out_of_core(const void *p);
+static void test_keys_stay_out_of_core(void **state);
+
+
 static ledger_slice_t
 slice(const char *text)
 {
