@@ -1048,12 +1048,15 @@ ngx_http_oauth_detail_variable(ngx_http_request_t *r,
 
     escape = ngx_escape_json(NULL, text.data, text.len);
 
-    p = ngx_pnalloc(r->pool, text.len + escape);
+    p = ngx_pnalloc(r->pool, text.len + escape + 2);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    last = (u_char *) ngx_escape_json(p, text.data, text.len);
+    last = p;
+    *last++ = '"';
+    last = (u_char *) ngx_escape_json(last, text.data, text.len);
+    *last++ = '"';
 
     ngx_http_oauth_variable_text(v, p, last - p);
 
