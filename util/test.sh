@@ -174,12 +174,14 @@ core_compile() {
 
 
 stage_unit() {
-    local variant program
+    local variant program programs
 
     for variant in plain asan; do
         check "unit tests build ($variant)" core_make unit VARIANT=$variant
+        programs=$(core_make unit-names VARIANT=$variant)
+        check "there are unit tests ($variant)" test -n "$programs"
 
-        for program in $(core_make unit-names VARIANT=$variant); do
+        for program in $programs; do
             check_tap "${program##*/} ($variant)" unit_run "$program"
         done
     done
