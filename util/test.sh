@@ -145,7 +145,8 @@ stage_style() {
 
 
 core_make() {
-    make -s -j "$(nproc)" -C "$root" -f util/core.mk BUILD="$build/core" "$@"
+    make -s -k -j "$(nproc)" -C "$root" -f util/core.mk \
+         BUILD="$build/core" "$@"
 }
 
 
