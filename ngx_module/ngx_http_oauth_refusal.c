@@ -21,8 +21,13 @@
     ((LEDGER_LIMITS_MAX + 6) * (LEDGER_IDENTITY_MAX + 64)                     \
      + 2 * NGX_HTTP_OAUTH_TEXT_MAX + 2048)
 
+#define NGX_HTTP_OAUTH_PROBLEM_URN  "urn:oauth-gateway:"
+
 /* Header fields of proxies and clients stay readable up to here. */
 #define NGX_HTTP_OAUTH_FIELD_MAX   1024
+
+/* A malformed request's reason names one parameter. */
+#define NGX_HTTP_OAUTH_REASON_MAX  512
 
 /* 9999-12-31T23:59:59.999Z; RFC 3339 has four digits for a year. */
 #define NGX_HTTP_OAUTH_TIME_MAX    253402300799999
@@ -78,6 +83,10 @@ static ngx_int_t ngx_http_oauth_refusal_finish(ngx_http_request_t *r,
 static ngx_int_t ngx_http_oauth_refusal_build(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t token,
     ngx_http_oauth_refusal_t *refusal);
+static const ngx_http_oauth_refusal_conf_t *ngx_http_oauth_refusal_conf(
+    ngx_http_oauth_facts_t *f, ngx_uint_t token);
+static ngx_uint_t ngx_http_oauth_refusal_status(ngx_http_oauth_facts_t *f,
+    ngx_uint_t token);
 static ngx_int_t ngx_http_oauth_refusal_custom(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, const ngx_http_oauth_refusal_conf_t *rcf,
     ngx_http_oauth_refusal_t *refusal);
@@ -91,6 +100,8 @@ static ngx_int_t ngx_http_oauth_refusal_send(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_refusal_t *refusal);
 static ngx_table_elt_t *ngx_http_oauth_refusal_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
+
+static ngx_uint_t ngx_http_oauth_refusal_problem(ngx_http_oauth_ctx_t *ctx);
 
 static ngx_http_oauth_facts_t *ngx_http_oauth_facts(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
@@ -127,6 +138,8 @@ static u_char *ngx_http_oauth_detail_connection(ngx_http_oauth_facts_t *f,
 static u_char *ngx_http_oauth_detail_at(ngx_http_oauth_facts_t *f,
     ledger_ms_t at, u_char *p, u_char *last);
 static u_char *ngx_http_oauth_detail_quote(ledger_slice_t text, u_char *p,
+    u_char *last);
+static u_char *ngx_http_oauth_detail_clean(ledger_slice_t text, u_char *p,
     u_char *last);
 
 static ngx_int_t ngx_http_oauth_document(ngx_http_oauth_facts_t *f,
@@ -312,7 +325,6 @@ ngx_http_oauth_refusal_build(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 {
     ngx_int_t                             rc;
     ngx_http_oauth_facts_t               *f;
-    const ngx_http_oauth_problem_t       *problem;
     const ngx_http_oauth_refusal_conf_t  *rcf;
 
     f = ngx_http_oauth_facts(r, ctx);
@@ -320,42 +332,70 @@ ngx_http_oauth_refusal_build(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    problem = &ngx_http_oauth_problem[f->problem];
+    rcf = ngx_http_oauth_refusal_conf(f, token);
+    refusal->status = ngx_http_oauth_refusal_status(f, token);
 
-    refusal->status = token ? problem->token : problem->api;
+    if (rcf != NULL && rcf->value != NULL) {
+        rc = ngx_http_oauth_refusal_custom(r, ctx, rcf, refusal);
 
-    /* only a verdict's refusal has a form of the provider's own */
-
-    if (problem->api == 0 && ctx->provider != NULL) {
-        rcf = token ? &ctx->provider->token_refusal : &ctx->provider->refusal;
-
-        if (rcf->status != 0) {
-            refusal->status = rcf->status;
+        if (rc != NGX_DECLINED) {
+            return rc;
         }
-
-        if (rcf->value != NULL) {
-            rc = ngx_http_oauth_refusal_custom(r, ctx, rcf, refusal);
-
-            if (rc != NGX_DECLINED) {
-                return rc;
-            }
-        }
-    }
-
-    if (refusal->status == 0) {
-        refusal->status = NGX_HTTP_CONFLICT;
     }
 
     if (token) {
         ngx_str_set(&refusal->type, "application/json");
 
-        return ngx_http_oauth_document(f, refusal->status, problem->error,
-                                       &refusal->text);
+        return ngx_http_oauth_document(f, refusal->status,
+                                 ngx_http_oauth_problem[f->problem].error,
+                                 &refusal->text);
     }
 
     ngx_str_set(&refusal->type, "application/problem+json");
 
     return ngx_http_oauth_document(f, refusal->status, NULL, &refusal->text);
+}
+
+
+/* Only the refusal of a verdict has a form of the provider's own. */
+
+static const ngx_http_oauth_refusal_conf_t *
+ngx_http_oauth_refusal_conf(ngx_http_oauth_facts_t *f, ngx_uint_t token)
+{
+    const ngx_http_oauth_provider_t      *provider;
+    const ngx_http_oauth_refusal_conf_t  *rcf;
+
+    provider = f->ctx->provider;
+
+    if (provider == NULL || ngx_http_oauth_problem[f->problem].api != 0) {
+        return NULL;
+    }
+
+    rcf = token ? &provider->token_refusal : &provider->refusal;
+
+    return rcf->status ? rcf : NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_refusal_status(ngx_http_oauth_facts_t *f, ngx_uint_t token)
+{
+    const ngx_http_oauth_problem_t       *problem;
+    const ngx_http_oauth_refusal_conf_t  *rcf;
+
+    rcf = ngx_http_oauth_refusal_conf(f, token);
+
+    if (rcf != NULL) {
+        return rcf->status;
+    }
+
+    problem = &ngx_http_oauth_problem[f->problem];
+
+    if (token) {
+        return problem->token;
+    }
+
+    return problem->api ? problem->api : NGX_HTTP_CONFLICT;
 }
 
 
@@ -596,8 +636,8 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     size_t                      size;
     u_char                     *p, *last;
     ledger_t                   *ledger;
-    ngx_str_t                   value, owner, name;
-    ngx_uint_t                  i, flag;
+    ngx_str_t                   value, owner, name, word;
+    ngx_uint_t                  i, problem, ended;
     ngx_list_part_t            *part;
     ngx_table_elt_t            *h;
     ledger_connection_t        *by;
@@ -627,9 +667,30 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         }
     }
 
-    flag = (ctx->action == NGX_HTTP_OAUTH_ACTION_FLAG && ctx->verdict != 0);
+    if (ctx->action != NGX_HTTP_OAUTH_ACTION_FLAG && !ctx->unrecorded) {
+        return NGX_OK;
+    }
 
-    if (!flag && !ctx->unrecorded) {
+    /* "unrecorded" is the word where nothing worse is to tell */
+
+    problem = (ctx->action == NGX_HTTP_OAUTH_ACTION_FLAG)
+              ? ngx_http_oauth_refusal_problem(ctx)
+              : NGX_HTTP_OAUTH_PROBLEM_NONE;
+
+    ended = (problem >= NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED
+             && problem <= NGX_HTTP_OAUTH_PROBLEM_UNKNOWN);
+
+    if (!ended && ctx->unrecorded) {
+        ngx_str_set(&word, "unrecorded");
+
+    } else if (problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
+        word = *ngx_http_oauth_problem_word(problem);
+
+    } else {
+        word = *ngx_http_oauth_verdict_word(ctx->verdict);
+    }
+
+    if (word.len == 0) {
         return NGX_OK;
     }
 
@@ -637,7 +698,7 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     ledger = ngx_http_oauth_store();
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
-    if (flag && lcf->details && ctx->connection.superseded_by != 0
+    if (ended && lcf->details && ctx->connection.superseded_by != 0
         && ledger != NULL
         && ngx_http_oauth_facts_find(r, ledger, ctx->connection.superseded_by,
                                      &by)
@@ -656,19 +717,13 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     value.data = p;
     last = p + size;
 
-    if (flag) {
-        p = ngx_slprintf(p, last, "%V",
-                         ngx_http_oauth_verdict_word(ctx->verdict));
-
-    } else {
-        p = ngx_slprintf(p, last, "unrecorded");
-    }
+    p = ngx_slprintf(p, last, "%V", &word);
 
     if (ctx->connection.id != 0) {
         p = ngx_slprintf(p, last, "; connection=\"%uL\"", ctx->connection.id);
     }
 
-    if (flag && lcf->details && ctx->connection.superseded_by != 0) {
+    if (ended && lcf->details && ctx->connection.superseded_by != 0) {
         p = ngx_slprintf(p, last, "; superseded-by=\"%uL\"",
                          ctx->connection.superseded_by);
     }
@@ -682,7 +737,7 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         *p++ = '"';
     }
 
-    if (flag && ctx->unrecorded) {
+    if (ended && ctx->unrecorded) {
         p = ngx_slprintf(p, last, "; unrecorded");
     }
 
@@ -730,7 +785,6 @@ ngx_int_t
 ngx_http_oauth_refusal_document(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *text)
 {
-    ngx_uint_t               status;
     ngx_http_oauth_facts_t  *f;
 
     ngx_str_null(text);
@@ -744,18 +798,15 @@ ngx_http_oauth_refusal_document(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    status = ngx_http_oauth_problem[f->problem].api;
-
-    if (status == 0) {
-        status = (ctx->provider != NULL && ctx->provider->refusal.status)
-                 ? ctx->provider->refusal.status : NGX_HTTP_CONFLICT;
-    }
-
-    return ngx_http_oauth_document(f, status, NULL, text);
+    return ngx_http_oauth_document(f,
+                      ngx_http_oauth_refusal_status(f, ctx->token_endpoint),
+                      NULL, text);
 }
 
 
-ngx_uint_t
+/* What there is to tell of: why the request was refused, or flagged. */
+
+static ngx_uint_t
 ngx_http_oauth_refusal_problem(ngx_http_oauth_ctx_t *ctx)
 {
     if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
@@ -1130,14 +1181,14 @@ ngx_http_oauth_detail(ngx_http_oauth_facts_t *f)
     if (provider != NULL && provider->contact.len) {
         text = ngx_http_oauth_slice(&provider->contact);
         p = ngx_slprintf(p, last, " Contact: ");
-        p = ngx_http_oauth_clean(p, last, text);
+        p = ngx_http_oauth_detail_clean(text, p, last);
         p = ngx_slprintf(p, last, ".");
     }
 
     if (provider != NULL && provider->link.len) {
         text = ngx_http_oauth_slice(&provider->link);
         p = ngx_slprintf(p, last, " Link: ");
-        p = ngx_http_oauth_clean(p, last, text);
+        p = ngx_http_oauth_detail_clean(text, p, last);
     }
 
     f->ctx->detail.len = p - f->ctx->detail.data;
@@ -1173,7 +1224,7 @@ ngx_http_oauth_detail_superseded(ngx_http_oauth_facts_t *f, u_char *p,
         p = ngx_http_oauth_detail_connection(f, f->by, p, last);
 
     } else {
-        p = ngx_slprintf(p, last, "connection \"%uL\"", c->superseded_by);
+        p = ngx_slprintf(p, last, "connection '%uL'", c->superseded_by);
     }
 
     p = ngx_http_oauth_detail_limit(f, p, last);
@@ -1282,9 +1333,7 @@ static u_char *
 ngx_http_oauth_detail_request(ngx_http_oauth_facts_t *f, u_char *p,
     u_char *last)
 {
-    const char  *reason;
-
-    reason = f->ctx->reason;
+    ledger_slice_t  reason;
 
     switch (f->problem) {
 
@@ -1309,10 +1358,10 @@ ngx_http_oauth_detail_request(ngx_http_oauth_facts_t *f, u_char *p,
         break;
 
     case NGX_HTTP_OAUTH_PROBLEM_GRANT:
-        p = ngx_slprintf(p, last, "This is a token request, sent to an "
-                         "address of the API: it has to go to the token "
-                         "endpoint");
-        break;
+        return ngx_slprintf(p, last, "This is a token request, but it was "
+                            "sent to an address of the API, where it cannot "
+                            "be recorded, and was refused. It has to go to "
+                            "the token endpoint.");
 
     case NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE:
         return ngx_slprintf(p, last, "The gateway cannot reach its ledger "
@@ -1324,15 +1373,20 @@ ngx_http_oauth_detail_request(ngx_http_oauth_facts_t *f, u_char *p,
         break;
     }
 
-    if (reason != NULL) {
-        p = ngx_slprintf(p, last, ": %s", reason);
+    if (f->ctx->reason != NULL) {
+        reason.data = (u_char *) f->ctx->reason;
+        reason.len = ngx_strlen(f->ctx->reason);
+
+        p = ngx_slprintf(p, last, ": ");
+        p = ngx_http_oauth_detail_clean(reason, p,
+                               ngx_min(last, p + NGX_HTTP_OAUTH_REASON_MAX));
     }
 
     return ngx_slprintf(p, last, ". It was not sent to the provider.");
 }
 
 
-/* ": the limit is 1 live connection per user and client" */
+/* : the limit is 1 live connection per user and client */
 
 static u_char *
 ngx_http_oauth_detail_limit(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
@@ -1362,8 +1416,8 @@ ngx_http_oauth_detail_limit(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
             continue;
         }
 
-        p = ngx_http_oauth_clean(p, ngx_min(last, p + LEDGER_VARIABLE_NAME_MAX),
-                                 key->name);
+        p = ngx_http_oauth_detail_clean(key->name, p,
+                              ngx_min(last, p + LEDGER_VARIABLE_NAME_MAX));
     }
 
     return p;
@@ -1473,7 +1527,7 @@ ngx_http_oauth_detail_advice(ngx_http_oauth_facts_t *f, u_char *p,
     {
         p = ngx_slprintf(p, last, ", or ask owner ");
         p = ngx_http_oauth_detail_quote(end->owner, p, last);
-        p = ngx_slprintf(p, last, " to release connection \"%uL\"", end->id);
+        p = ngx_slprintf(p, last, " to release connection '%uL'", end->id);
 
     } else {
         p = ngx_slprintf(p, last, ", or ask the other connection's owner to "
@@ -1484,7 +1538,7 @@ ngx_http_oauth_detail_advice(ngx_http_oauth_facts_t *f, u_char *p,
 }
 
 
-/* Connection "17" of owner "A" to provider "p" (user "u", tenant "t") */
+/* Connection '17' of owner 'A' to provider 'p' (user 'u', tenant 't') */
 
 static u_char *
 ngx_http_oauth_detail_subject(ngx_http_oauth_facts_t *f, u_char *p,
@@ -1498,7 +1552,7 @@ ngx_http_oauth_detail_subject(ngx_http_oauth_facts_t *f, u_char *p,
     start = p;
 
     if (!f->details) {
-        p = ngx_slprintf(p, last, "connection \"%uL\"", c->id);
+        p = ngx_slprintf(p, last, "connection '%uL'", c->id);
 
     } else {
         p = ngx_http_oauth_detail_connection(f, c, p, last);
@@ -1538,7 +1592,7 @@ static u_char *
 ngx_http_oauth_detail_connection(ngx_http_oauth_facts_t *f,
     const ledger_connection_t *connection, u_char *p, u_char *last)
 {
-    p = ngx_slprintf(p, last, "connection \"%uL\" of ", connection->id);
+    p = ngx_slprintf(p, last, "connection '%uL' of ", connection->id);
 
     if (connection->owner.len == 0) {
         return ngx_slprintf(p, last, "an unknown owner");
@@ -1569,20 +1623,36 @@ ngx_http_oauth_detail_at(ngx_http_oauth_facts_t *f, ledger_ms_t at, u_char *p,
 static u_char *
 ngx_http_oauth_detail_quote(ledger_slice_t text, u_char *p, u_char *last)
 {
-    u_char  *start;
+    p = ngx_slprintf(p, last, "'");
+    p = ngx_http_oauth_detail_clean(text, p,
+                                    ngx_min(last, p + LEDGER_IDENTITY_MAX));
 
-    p = ngx_slprintf(p, last, "\"");
-    start = p;
+    return ngx_slprintf(p, last, "'");
+}
 
-    p = ngx_http_oauth_clean(p, ngx_min(last, p + LEDGER_IDENTITY_MAX), text);
 
-    for ( /* void */ ; start < p; start++) {
-        if (*start == '"') {
-            *start = '\'';
+/*
+ * The detail has neither quote nor backslash, so that it stays what it is
+ * in error_description and in a template that forgets to escape it.
+ */
+
+static u_char *
+ngx_http_oauth_detail_clean(ledger_slice_t text, u_char *p, u_char *last)
+{
+    u_char  *end;
+
+    end = ngx_http_oauth_clean(p, last, text);
+
+    for ( /* void */ ; p < end; p++) {
+        if (*p == '"') {
+            *p = '\'';
+
+        } else if (*p == '\\') {
+            *p = '/';
         }
     }
 
-    return ngx_slprintf(p, last, "\"");
+    return end;
 }
 
 

@@ -1068,10 +1068,7 @@ static ngx_int_t
 ngx_http_oauth_problem_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    size_t                 len;
-    u_char                *p;
-    ngx_str_t             *word;
-    ngx_uint_t             problem;
+    ngx_str_t              text;
     ngx_http_oauth_ctx_t  *ctx;
 
     v->not_found = 1;
@@ -1081,22 +1078,11 @@ ngx_http_oauth_problem_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    problem = ngx_http_oauth_refusal_problem(ctx);
-    if (problem == NGX_HTTP_OAUTH_PROBLEM_NONE) {
-        return NGX_OK;
-    }
-
-    word = ngx_http_oauth_problem_word(problem);
-    len = sizeof(NGX_HTTP_OAUTH_PROBLEM_URN) - 1 + word->len;
-
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
+    if (ngx_http_oauth_refusal_document(r, ctx, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    (void) ngx_sprintf(p, NGX_HTTP_OAUTH_PROBLEM_URN "%V", word);
-
-    ngx_http_oauth_variable_text(v, p, len);
+    ngx_http_oauth_variable_text(v, text.data, text.len);
 
     return NGX_OK;
 }
