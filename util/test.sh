@@ -92,7 +92,8 @@ check_tap() {
 
     if [ $bad != 0 ]; then
         say "  failed: $name (exit status $status)"
-        grep -A 12 '^ *not ok [0-9]' "$out" | head -n 60 >&2 || tail "$out" >&2
+        { grep -A 12 '^ *not ok [0-9]' "$out" || tail "$out"; } \
+            | sed -n 1,60p >&2
     fi
 
     { printf '# %s\n' "$name"; cat "$out"; } >>"$log"
@@ -428,7 +429,7 @@ static_loads() {
     printf '%s\n' "pid $dir/nginx.pid;" "error_log stderr;" "events { }" \
            >"$dir/nginx.conf"
     "$dir/objs/nginx" -e stderr -t -p "$dir" -c "$dir/nginx.conf"
-    "$dir/objs/nginx" -V 2>&1 | grep -q -e "--add-module=$root"
+    "$dir/objs/nginx" -V 2>&1 | grep -e "--add-module=$root"
 }
 
 
@@ -591,7 +592,7 @@ archive_uri() {
 
     found=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
                 'Created-By: Packages' 2>/dev/null \
-            | sed -n "s/^$like //p" | head -n 1)
+            | awk -v like="$like" '$1 == like && !n++ { print $2 }')
     printf '%s\n' "${found:-$uri}"
 }
 
