@@ -1,0 +1,310 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+/*
+ * The ledger: who holds which connection.  A state machine over records,
+ * kept in one LMDB environment.  DESIGN.md section 5 has its rules, R1 to
+ * R10; the comments here name them.
+ *
+ * Caveats of LMDB that bind every caller:
+ *  - open in the process that uses it, never before fork();
+ *  - never open one path twice in a process;
+ *  - ledger_apply() may run in another thread than the look-ups, but one
+ *    call at a time, and each call stays in its thread;
+ *  - a look-up holds its read transaction inside the call only.
+ */
+
+#ifndef _LEDGER_H_INCLUDED_
+#define _LEDGER_H_INCLUDED_
+
+
+#include "ledger_base.h"
+#include "ledger_record.h"
+
+
+#pragma GCC visibility push(hidden)
+
+
+typedef struct ledger_s  ledger_t;
+
+
+typedef enum {
+    LEDGER_LIVE = 1,
+    LEDGER_SUPERSEDED,
+    LEDGER_REVOKED,
+    LEDGER_BROKEN,
+    LEDGER_EXPIRED
+} ledger_state_t;
+
+
+typedef enum {
+    LEDGER_VERDICT_NONE = 1,             /* no token in the request */
+    LEDGER_VERDICT_UNKNOWN,              /* never seen */
+    LEDGER_VERDICT_ACTIVE,
+    LEDGER_VERDICT_SUPERSEDED,
+    LEDGER_VERDICT_REVOKED,
+    LEDGER_VERDICT_BROKEN,
+    LEDGER_VERDICT_EXPIRED,
+    LEDGER_VERDICT_ROTATED
+} ledger_verdict_t;
+
+
+/*
+ * One connection as it is stored.  Slices and limits point into the buffer
+ * that the connection was read to.
+ */
+
+typedef struct {
+    uint64_t              id;            /* the sequence that opened it */
+
+    ledger_slice_t        provider;
+    ledger_slice_t        client;
+    ledger_slice_t        user;
+    ledger_slice_t        tenant;
+    ledger_slice_t        login;
+    ledger_slice_t        owner;
+    ledger_slice_t        grant;
+    ledger_slice_t        scope;
+    ledger_slice_t        address;
+    ledger_slice_t        agent;
+
+    ledger_ms_t           age;           /* R1; 0: adopted (R4) */
+    ledger_ms_t           sent_at;       /* of the exchange that opened it */
+    ledger_ms_t           opened_at;
+    ledger_ms_t           refreshed_at;  /* 0: never */
+    ledger_ms_t           last_used_at;
+    ledger_ms_t           ended_at;      /* 0: live */
+    ledger_ms_t           access_expires_at;   /* of its last; 0: unknown */
+    ledger_ms_t           refresh_expires_at;  /* 0: unknown */
+    uint64_t              idle;
+
+    uint64_t              superseded_by; /* connection; 0: none */
+    ledger_token_id_t     refresh;       /* the newest refresh token */
+    ledger_token_id_t     previous;      /* the one that "refresh" replaced */
+    uint64_t              access_floor;  /* older access tokens are rotated */
+
+    uint32_t              nlimits;
+    ledger_limit_t        limits[LEDGER_LIMITS_MAX];
+
+    uint8_t               state;         /* ledger_state_t */
+    uint8_t               superseded_limit;    /* index into limits */
+
+    unsigned              has_refresh:1;
+    unsigned              has_previous:1;
+    unsigned              exempt:1;
+    unsigned              adopted:1;
+    unsigned              issued:1;      /* age is the provider's word */
+    unsigned              undecided:1;   /* superseded, but see R1 */
+    unsigned              reconnect:1;   /* superseded by its own owner, R6 */
+    unsigned              released:1;    /* revoked by an operator, not the
+                                            provider */
+} ledger_connection_t;
+
+
+/*
+ * When a live connection ends if nothing happens (R9): with its refresh
+ * token, or its last access token where it has none, or by disuse; 0: never.
+ */
+
+ledger_ms_t ledger_connection_end(const ledger_connection_t *connection);
+
+
+/* What changed: one effect each; the names are those of DESIGN 4.4. */
+
+typedef enum {
+    LEDGER_CONNECTED = 1,
+    LEDGER_REFRESHED,
+    LEDGER_CONTINUED,                    /* R2: the same token again */
+    LEDGER_ADOPTED,                      /* R4 */
+    LEDGER_SUPERSESSION,                 /* "other" superseded it */
+    LEDGER_SWAPPED,                      /* R1: it lives, "other" does not */
+    LEDGER_CONFIRMED,                    /* R1: undecided no more */
+    LEDGER_CONTRADICTED,                 /* R10; "limit" is in doubt */
+    LEDGER_OVERFULL,                     /* R5: "limit" was left over n */
+    LEDGER_BOUND,
+    LEDGER_BREAKAGE,
+    LEDGER_REPAIRED,
+    LEDGER_REVOCATION_DONE,
+    LEDGER_RELEASED,
+    LEDGER_REINSTATED,
+    LEDGER_EXPIRY,
+    LEDGER_DELETED,
+    LEDGER_TOKEN_DEAD,                   /* R10: that access token only */
+    LEDGER_REJECTED_RECORD               /* the record broke its bounds */
+} ledger_effect_kind_t;
+
+
+typedef struct {
+    uint64_t              connection;
+    uint64_t              other;         /* 0: none */
+    uint32_t              record;        /* index in the batch */
+    uint8_t               kind;          /* ledger_effect_kind_t */
+    uint8_t               limit;         /* index, where one is concerned */
+    unsigned              reconnect:1;   /* R6, of a supersession */
+    unsigned              undecided:1;   /* R1, of a supersession */
+} ledger_effect_t;
+
+
+/*
+ * Grows as needed; begin with all zero, end with ledger_effects_free().
+ */
+
+typedef struct {
+    ledger_effect_t      *elts;
+    size_t                n;
+    size_t                allocated;
+} ledger_effects_t;
+
+
+void ledger_effects_free(ledger_effects_t *effects);
+
+
+typedef struct {
+    const char           *path;          /* a directory; made 0700 */
+    uint64_t              max_size;      /* bytes of address space */
+    const uint32_t       *keys;          /* ids of the key ring */
+    uint32_t              nkeys;
+    unsigned              readers;       /* processes at once; >= 126 */
+    unsigned              sync:1;        /* 0: commits are not durable */
+    unsigned              create:1;
+} ledger_options_t;
+
+
+/*
+ * ledger_check_library() tells whether the LMDB library that we run with
+ * is safe under nginx: 0.9.26 to 0.9.31 destroy the shared locks when any
+ * process closes the environment (ITS#9278, reverted by ITS#10095), and
+ * 1.0 has another file format.  The answer for such a version is
+ * LEDGER_VERSION, and *version says which it is.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_check_library(const char **version);
+
+/*
+ * ledger_open() opens, or with "create" makes, the environment.  The result
+ * is malloc'd and lives until ledger_close().
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND: no store there, and not told to make one;
+ * LEDGER_BUSY: try again in a moment; LEDGER_VERSION: a format or a library
+ * that we must not touch; LEDGER_KEY: tokens were named under a key that
+ * "keys" does not hold; LEDGER_CORRUPT; LEDGER_FULL; LEDGER_IO (errno is
+ * set); LEDGER_NOMEM.
+ *
+ * Stale readers of dead processes are cleared here and in every sweep.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_open(ledger_t **ledger,
+    const ledger_options_t *options);
+
+/* No call may be running.  NULL is allowed. */
+
+void ledger_close(ledger_t *ledger);
+
+/*
+ * ledger_apply() applies "n" records in their order, in one transaction,
+ * and is the only way to change state.  Returns when the change is durable.
+ * What changed is appended to "effects".  A record beyond its bounds is
+ * left out (LEDGER_REJECTED_RECORD) and does not harm the others; one
+ * without effect leaves no trace in the log.
+ *
+ * LEDGER_OK; on any other code nothing has changed: LEDGER_FULL,
+ * LEDGER_IO, LEDGER_CORRUPT, LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_apply(ledger_t *ledger,
+    const ledger_record_t *records, size_t n, ledger_effects_t *effects);
+
+
+/* A read-only answer about one token. */
+
+typedef struct {
+    ledger_connection_t   connection;    /* unless unknown */
+    ledger_token_id_t     token;         /* the id that was found */
+    ledger_ms_t           token_expires_at;
+    ledger_ms_t           rotated_at;    /* 0: not rotated */
+    uint8_t               verdict;       /* ledger_verdict_t */
+    uint8_t               kind;          /* ledger_token_kind_t */
+    unsigned              undecided:1;   /* superseded: mark, do not refuse */
+    unsigned              preceding:1;   /* rotated, and only one step ago */
+    unsigned char         buf[LEDGER_RECORD_MAX];
+} ledger_judgement_t;
+
+
+/*
+ * ledger_judge() looks a token up under each of "n" names, one a key of the
+ * ring, and judges the first that is found as of "now".  No lock, no system
+ * call, no allocation.  "judgement" is the caller's and reused; all it
+ * points to is inside it.
+ *
+ * Superseded, revoked and broken go before expired and rotated: a late
+ * caller still learns why.  A connection past its end that no sweep has met
+ * yet is expired.
+ *
+ * LEDGER_OK, also for unknown; LEDGER_CORRUPT; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_judge(ledger_t *ledger,
+    const ledger_token_id_t *ids, size_t n, ledger_ms_t now,
+    ledger_judgement_t *judgement);
+
+/*
+ * ledger_find() reads one connection by its id.  "buf" takes
+ * LEDGER_RECORD_MAX bytes and must live as long as "connection" is used.
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND; LEDGER_CORRUPT; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_find(ledger_t *ledger, uint64_t id,
+    ledger_connection_t *connection, unsigned char *buf);
+
+
+/* The state of one slot, as a refusal tells it. */
+
+typedef struct {
+    uint64_t              oldest;        /* whom a connect would end; 0: nobody,
+                                            there is room */
+    uint32_t              n;
+    uint32_t              held;          /* live connections in it at "now" */
+    unsigned              known:1;       /* 0: an identity is missing */
+    unsigned              contested:1;   /* R7 */
+} ledger_slot_t;
+
+
+/*
+ * ledger_slot() tells the state of the slot that "connection" has, had, or
+ * would have under its limit with that index.  Contested means: at least
+ * "contests" supersessions within "window" ms before "now" between
+ * different known owners, one of whom both won and lost.
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND: no such limit; LEDGER_CORRUPT; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_slot(ledger_t *ledger,
+    const ledger_connection_t *connection, unsigned limit, ledger_ms_t now,
+    unsigned contests, uint64_t window, ledger_slot_t *slot);
+
+/*
+ * ledger_due() tells whether a sweep at "now" would change anything, so
+ * that an idle gateway writes nothing.
+ *
+ * LEDGER_OK: it would; LEDGER_NOT_FOUND: it would not; LEDGER_CORRUPT;
+ * LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_due(ledger_t *ledger, ledger_ms_t now,
+    uint64_t retention);
+
+/*
+ * ledger_warm() reads the tree's inner pages so that the first look-ups do
+ * not wait for the disk; at most "bytes" are touched.
+ */
+
+void ledger_warm(ledger_t *ledger, uint64_t bytes);
+
+
+#pragma GCC visibility pop
+
+
+#endif /* _LEDGER_H_INCLUDED_ */

@@ -1,0 +1,354 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+/*
+ * The look-ups: what the guard and the token endpoint ask on each request.
+ */
+
+#include "ledger.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ledger_connection.h"
+#include "ledger_store.h"
+
+
+static ledger_rc_t ledger_judge_token(ledger_view_t *view,
+    const ledger_token_id_t *id, ledger_ms_t now,
+    ledger_judgement_t *judgement);
+static void ledger_judge_verdict(const ledger_row_t *row, ledger_ms_t now,
+    ledger_judgement_t *judgement);
+static ledger_verdict_t ledger_judge_live(const ledger_row_t *row,
+    ledger_ms_t now, const ledger_connection_t *connection);
+static ledger_rc_t ledger_judge_read(ledger_view_t *view, uint64_t id,
+    ledger_connection_t *connection, unsigned char *buf);
+static ledger_rc_t ledger_slot_read(ledger_view_t *view,
+    const ledger_slot_id_t *id, ledger_ms_t now, const ledger_header_t *header,
+    ledger_slot_t *slot);
+static ledger_rc_t ledger_slot_count(ledger_view_t *view,
+    const ledger_slot_id_t *id, ledger_ms_t now, uint32_t count,
+    ledger_slot_t *slot);
+
+
+ledger_rc_t
+ledger_judge(ledger_t *ledger, const ledger_token_id_t *ids, size_t n,
+    ledger_ms_t now, ledger_judgement_t *judgement)
+{
+    size_t         i;
+    ledger_rc_t    rc;
+    ledger_view_t  view;
+
+    rc = ledger_store_read(ledger, &view);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    rc = LEDGER_NOT_FOUND;
+
+    for (i = 0; rc == LEDGER_NOT_FOUND && i < n; i++) {
+        rc = ledger_judge_token(&view, &ids[i], now, judgement);
+    }
+
+    ledger_store_read_end(&view);
+
+    if (rc == LEDGER_NOT_FOUND) {
+        judgement->verdict = LEDGER_VERDICT_UNKNOWN;
+        judgement->connection.id = 0;
+        judgement->token_expires_at = 0;
+        judgement->rotated_at = 0;
+        judgement->kind = 0;
+        judgement->undecided = 0;
+        judgement->preceding = 0;
+
+        return LEDGER_OK;
+    }
+
+    return rc;
+}
+
+
+static ledger_rc_t
+ledger_judge_token(ledger_view_t *view, const ledger_token_id_t *id,
+    ledger_ms_t now, ledger_judgement_t *judgement)
+{
+    ledger_rc_t   rc;
+    ledger_row_t  row;
+
+    rc = ledger_store_token(view, id, &row);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    /* a connection that is swept before its tokens leaves them unknown */
+
+    rc = ledger_judge_read(view, row.connection, &judgement->connection,
+                           judgement->buf);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    judgement->token = *id;
+
+    ledger_judge_verdict(&row, now, judgement);
+
+    return LEDGER_OK;
+}
+
+
+static void
+ledger_judge_verdict(const ledger_row_t *row, ledger_ms_t now,
+    ledger_judgement_t *judgement)
+{
+    ledger_verdict_t            verdict;
+    const ledger_connection_t  *c;
+
+    c = &judgement->connection;
+
+    if (row->revoked || c->state == LEDGER_REVOKED) {
+        verdict = LEDGER_VERDICT_REVOKED;
+
+    } else if (c->state == LEDGER_SUPERSEDED) {
+        verdict = LEDGER_VERDICT_SUPERSEDED;
+
+    } else if (c->state == LEDGER_BROKEN) {
+        verdict = LEDGER_VERDICT_BROKEN;
+
+    } else if (c->state == LEDGER_EXPIRED
+               || ledger_connection_over(c, now))
+    {
+        verdict = LEDGER_VERDICT_EXPIRED;
+
+    } else {
+        verdict = ledger_judge_live(row, now, c);
+    }
+
+    judgement->token_expires_at = row->expires_at;
+    judgement->rotated_at = row->rotated_at;
+    judgement->verdict = (uint8_t) verdict;
+    judgement->kind = row->kind;
+    judgement->undecided = c->undecided;
+    judgement->preceding = row->rotated_at != 0 && c->has_previous
+                           && memcmp(judgement->token.bytes,
+                                     c->previous.bytes,
+                                     LEDGER_TOKEN_ID_SIZE) == 0;
+}
+
+
+static ledger_verdict_t
+ledger_judge_live(const ledger_row_t *row, ledger_ms_t now,
+    const ledger_connection_t *connection)
+{
+    if (row->rotated_at || (row->kind == LEDGER_ACCESS
+                            && row->sequence < connection->access_floor))
+    {
+        return LEDGER_VERDICT_ROTATED;
+    }
+
+    if (row->dead || (row->expires_at && row->expires_at <= now)) {
+        return LEDGER_VERDICT_EXPIRED;
+    }
+
+    return LEDGER_VERDICT_ACTIVE;
+}
+
+
+static ledger_rc_t
+ledger_judge_read(ledger_view_t *view, uint64_t id,
+    ledger_connection_t *connection, unsigned char *buf)
+{
+    ledger_rc_t     rc;
+    ledger_slice_t  encoded;
+
+    rc = ledger_store_connection(view, id, &encoded);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    memcpy(buf, encoded.data, encoded.len);
+
+    rc = ledger_connection_decode(buf, encoded.len, connection);
+
+    if (rc != LEDGER_OK || connection->id != id) {
+        return LEDGER_CORRUPT;
+    }
+
+    return LEDGER_OK;
+}
+
+
+ledger_rc_t
+ledger_find(ledger_t *ledger, uint64_t id, ledger_connection_t *connection,
+    unsigned char *buf)
+{
+    ledger_rc_t    rc;
+    ledger_view_t  view;
+
+    rc = ledger_store_read(ledger, &view);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    rc = ledger_judge_read(&view, id, connection, buf);
+
+    ledger_store_read_end(&view);
+
+    return rc;
+}
+
+
+ledger_rc_t
+ledger_slot(ledger_t *ledger, const ledger_connection_t *connection,
+    unsigned limit, ledger_ms_t now, unsigned contests, uint64_t window,
+    ledger_slot_t *slot)
+{
+    ledger_rc_t       rc;
+    ledger_view_t     view;
+    ledger_header_t   header;
+    ledger_slot_id_t  id;
+
+    if (limit >= connection->nlimits) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    memset(slot, 0, sizeof(ledger_slot_t));
+    slot->n = connection->limits[limit].n;
+
+    rc = ledger_place(connection, limit, &id);
+
+    if (rc != LEDGER_OK) {
+        return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
+    }
+
+    slot->known = 1;
+
+    rc = ledger_store_read(ledger, &view);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    rc = ledger_store_slot(&view, &id, &header);
+
+    if (rc == LEDGER_OK) {
+        slot->contested = ledger_header_contested(&header, now, contests,
+                                                  window) & 1;
+        rc = ledger_slot_read(&view, &id, now, &header, slot);
+
+    } else if (rc == LEDGER_NOT_FOUND) {
+        rc = LEDGER_OK;
+    }
+
+    ledger_store_read_end(&view);
+
+    return rc;
+}
+
+
+static ledger_rc_t
+ledger_slot_read(ledger_view_t *view, const ledger_slot_id_t *id,
+    ledger_ms_t now, const ledger_header_t *header, ledger_slot_t *slot)
+{
+    ledger_rc_t  rc;
+
+    slot->n = header->n;
+
+    rc = ledger_slot_count(view, id, now, header->count, slot);
+
+    if (slot->held < slot->n) {
+        slot->oldest = 0;
+    }
+
+    return rc;
+}
+
+
+/* Members past their end are there until a sweep or a connect meets them. */
+
+static ledger_rc_t
+ledger_slot_count(ledger_view_t *view, const ledger_slot_id_t *id,
+    ledger_ms_t now, uint32_t count, ledger_slot_t *slot)
+{
+    ledger_rc_t          rc;
+    ledger_slice_t       encoded;
+    ledger_member_t      from, member;
+    ledger_connection_t  c;
+
+    memset(&from, 0, sizeof(ledger_member_t));
+
+    for ( /* void */ ; count; count--) {
+        rc = ledger_store_member(view, LEDGER_MEMBERS, id, &from, &member);
+
+        if (rc == LEDGER_OK) {
+            rc = ledger_store_connection(view, member.id, &encoded);
+        }
+
+        if (rc == LEDGER_OK) {
+            rc = ledger_connection_decode(encoded.data, encoded.len, &c);
+        }
+
+        if (rc != LEDGER_OK) {
+            return rc == LEDGER_IO || rc == LEDGER_NOMEM ? LEDGER_IO
+                                                         : LEDGER_CORRUPT;
+        }
+
+        from = member;
+        from.id++;
+
+        if (ledger_connection_over(&c, now)) {
+            continue;
+        }
+
+        if (slot->held++ == 0) {
+            slot->oldest = c.id;
+        }
+    }
+
+    return LEDGER_OK;
+}
+
+
+void
+ledger_warm(ledger_t *ledger, uint64_t bytes)
+{
+    int                            fd;
+    long                           page;
+    uint64_t                       i, size;
+    struct stat                    st;
+    MDB_envinfo                    info;
+    const volatile unsigned char  *map;
+
+    page = sysconf(_SC_PAGESIZE);
+
+    if (page <= 0 || mdb_env_get_fd(ledger->env, &fd) != 0
+        || fstat(fd, &st) == -1 || mdb_env_info(ledger->env, &info) != 0)
+    {
+        return;
+    }
+
+    /* the map ends far behind the file, and touching that is fatal */
+
+    size = (uint64_t) st.st_size;
+
+    if (size > info.me_mapsize) {
+        size = info.me_mapsize;
+    }
+
+    if (size > bytes) {
+        size = bytes;
+    }
+
+    map = info.me_mapaddr;
+
+    for (i = 0; map != NULL && i < size; i += (uint64_t) page) {
+        (void) map[i];
+    }
+}

@@ -1,0 +1,207 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+/*
+ * The store: tables in one LMDB environment, typed get and put, nothing of
+ * the rules.  What is read back is checked before it is handed out.
+ *
+ *   meta         name             -> number
+ *   tokens       token id         -> ledger_row_t
+ *   connections  id               -> encoded connection
+ *   slots        slot id          -> ledger_header_t
+ *   members      slot, age, id    -> nothing; live connections of a slot
+ *   broken       slot, age, id    -> nothing; broken ones that had been in it
+ *   due          lane, time, connection, token or slot id -> nothing
+ *   log          sequence         -> encoded record
+ */
+
+#ifndef _LEDGER_STORE_H_INCLUDED_
+#define _LEDGER_STORE_H_INCLUDED_
+
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <lmdb.h>
+
+#include "ledger.h"
+#include "ledger_place.h"
+
+
+#pragma GCC visibility push(hidden)
+
+
+typedef enum {
+    LEDGER_META = 0,
+    LEDGER_TOKENS,
+    LEDGER_CONNECTIONS,
+    LEDGER_SLOTS,
+    LEDGER_MEMBERS,
+    LEDGER_BROKEN_MEMBERS,
+    LEDGER_DUE,
+    LEDGER_LOG,
+    LEDGER_TABLES
+} ledger_table_t;
+
+
+struct ledger_s {
+    MDB_env              *env;
+    MDB_txn              *reader;        /* reset between look-ups */
+    struct ledger_work_s *work;          /* scratch of ledger_apply() */
+    MDB_dbi               tables[LEDGER_TABLES];
+
+    pthread_mutex_t       writing;       /* held while a write runs */
+    atomic_int            reading;       /* a look-up is under way */
+    atomic_int            resizing;      /* the map is about to move */
+};
+
+
+/* One transaction; lives inside one call. */
+
+typedef struct {
+    ledger_t             *ledger;
+    MDB_txn              *txn;
+} ledger_view_t;
+
+
+typedef struct {
+    uint64_t              connection;
+    uint64_t              sequence;      /* of its last issue */
+    ledger_ms_t           expires_at;    /* 0: unknown */
+    ledger_ms_t           rotated_at;    /* 0: not rotated */
+    ledger_ms_t           due_at;        /* its time in the lane of tokens */
+    uint32_t              key;
+    uint8_t               kind;          /* ledger_token_kind_t */
+    unsigned              dead:1;        /* R10 */
+    unsigned              revoked:1;     /* that token alone */
+    unsigned              exempt:1;      /* its connection is */
+} ledger_row_t;
+
+
+typedef struct {
+    ledger_ms_t           age;
+    uint64_t              id;
+} ledger_member_t;
+
+
+/* Lanes in the order in which a sweep works through them. */
+
+typedef enum {
+    LEDGER_LANE_LIVE = 1,                /* a live connection's end */
+    LEDGER_LANE_ENDED,                   /* an ended connection's end */
+    LEDGER_LANE_ENDED_EXEMPT,
+    LEDGER_LANE_TOKEN,                   /* a token is to be looked at */
+    LEDGER_LANE_TOKEN_EXEMPT,
+    LEDGER_LANE_SLOT,                    /* last contest of an empty slot */
+    LEDGER_LANES
+} ledger_lane_t;
+
+
+typedef struct {
+    ledger_ms_t           at;
+    uint64_t              connection;    /* 0 in LEDGER_LANE_SLOT */
+    unsigned char         id[16];        /* of a token or slot, else 0 */
+    uint8_t               lane;
+} ledger_due_t;
+
+
+/*
+ * Unless said otherwise the functions below return LEDGER_OK, or one of
+ * LEDGER_FULL, LEDGER_IO, LEDGER_CORRUPT, LEDGER_NOMEM; those that get
+ * something also LEDGER_NOT_FOUND.
+ */
+
+/* Reads: one thread at a time; no allocation, no system call. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_read(ledger_t *ledger,
+    ledger_view_t *view);
+void ledger_store_read_end(ledger_view_t *view);
+
+/* Writes: one thread at a time; ends with commit or abort. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_write(ledger_t *ledger,
+    ledger_view_t *view);
+LEDGER_MUST_USE ledger_rc_t ledger_store_commit(ledger_view_t *view);
+void ledger_store_abort(ledger_view_t *view);
+
+/* A stale reader pins pages for ever; removes those of dead processes. */
+
+void ledger_store_check_readers(ledger_t *ledger);
+
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_number(ledger_view_t *view,
+    const char *name, uint64_t *value);
+LEDGER_MUST_USE ledger_rc_t ledger_store_set_number(ledger_view_t *view,
+    const char *name, uint64_t value);
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_token(ledger_view_t *view,
+    const ledger_token_id_t *id, ledger_row_t *row);
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_token(ledger_view_t *view,
+    const ledger_token_id_t *id, const ledger_row_t *row);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_token(ledger_view_t *view,
+    const ledger_token_id_t *id);
+
+/* The encoded form; it lives in the map until the next write or the end. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_connection(ledger_view_t *view,
+    uint64_t id, ledger_slice_t *encoded);
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_connection(ledger_view_t *view,
+    uint64_t id, ledger_slice_t encoded);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_connection(
+    ledger_view_t *view, uint64_t id);
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_slot(ledger_view_t *view,
+    const ledger_slot_id_t *slot, ledger_header_t *header);
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_slot(ledger_view_t *view,
+    const ledger_slot_id_t *slot, const ledger_header_t *header);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_slot(ledger_view_t *view,
+    const ledger_slot_id_t *slot);
+
+/*
+ * "table" is LEDGER_MEMBERS or LEDGER_BROKEN_MEMBERS.  Adding one that is
+ * there and deleting one that is not leave *changed 0.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_add_member(ledger_view_t *view,
+    ledger_table_t table, const ledger_slot_id_t *slot,
+    const ledger_member_t *member, unsigned *changed);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_member(ledger_view_t *view,
+    ledger_table_t table, const ledger_slot_id_t *slot,
+    const ledger_member_t *member, unsigned *changed);
+
+/* The first member at or after "from", by age and then id. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_member(ledger_view_t *view,
+    ledger_table_t table, const ledger_slot_id_t *slot,
+    const ledger_member_t *from, ledger_member_t *member);
+
+/* The last member before "before". */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_member_before(ledger_view_t *view,
+    ledger_table_t table, const ledger_slot_id_t *slot,
+    const ledger_member_t *before, ledger_member_t *member);
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_due(ledger_view_t *view,
+    const ledger_due_t *due);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_due(ledger_view_t *view,
+    const ledger_due_t *due);
+
+/* The earliest of its lane. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_due(ledger_view_t *view,
+    ledger_lane_t lane, ledger_due_t *due);
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_append_log(ledger_view_t *view,
+    uint64_t sequence, ledger_slice_t encoded);
+LEDGER_MUST_USE ledger_rc_t ledger_store_first_log(ledger_view_t *view,
+    uint64_t *sequence, ledger_slice_t *encoded);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_log(ledger_view_t *view,
+    uint64_t sequence);
+
+
+#pragma GCC visibility pop
+
+
+#endif /* _LEDGER_STORE_H_INCLUDED_ */

@@ -1,0 +1,158 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+/*
+ * The work of one ledger_apply(): the state that a batch is building, and
+ * the moves that all rules are made of.  Every move that changes a row says
+ * so in "changed".
+ */
+
+#ifndef _LEDGER_WORK_H_INCLUDED_
+#define _LEDGER_WORK_H_INCLUDED_
+
+
+#include "ledger.h"
+#include "ledger_store.h"
+
+
+#pragma GCC visibility push(hidden)
+
+
+/* Names of the numbers in the table "meta". */
+
+#define LEDGER_NAME_SEQUENCE  "sequence"     /* the next one */
+#define LEDGER_NAME_KEY       "key"          /* the last that named a token */
+
+
+/* R9: exempt grants and their tokens stay one day after their end. */
+#define LEDGER_EXEMPT_RETENTION  86400000
+
+
+/*
+ * A connection in hand.  "buf" holds what its slices point to, unless they
+ * point into the record.
+ */
+
+typedef struct {
+    ledger_connection_t   c;
+    ledger_ms_t           due_at;
+    uint8_t               due_lane;      /* as stored; 0: not stored */
+    unsigned char         buf[LEDGER_RECORD_MAX];
+} ledger_held_t;
+
+
+typedef struct ledger_work_s {
+    ledger_view_t           view;
+    ledger_effects_t       *effects;
+    const ledger_record_t  *record;
+    uint64_t                sequence;    /* of this record, if it changes */
+    uint64_t                key;         /* the last that named a token */
+    ledger_ms_t             now;         /* the record's own time */
+    uint32_t                index;       /* of the record in its batch */
+    unsigned                changed:1;
+
+    ledger_held_t           subject;     /* whom the record is about */
+    ledger_held_t           other;       /* whom it meets in a slot */
+
+    unsigned char           encoded[LEDGER_RECORD_MAX];  /* record, for log */
+    unsigned char           scratch[LEDGER_RECORD_MAX];
+} ledger_work_t;
+
+
+/* How a slot is entered. */
+
+#define LEDGER_SETTLE_EVICT  0x01        /* else a slot may stay over n */
+#define LEDGER_SETTLE_FRESH  0x02        /* the limit is the newest word on n */
+
+
+/* LEDGER_OK; LEDGER_NOMEM.  NULL may be destroyed. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_create(ledger_work_t **work);
+void ledger_work_destroy(ledger_work_t *work);
+
+
+/*
+ * All below return LEDGER_OK or what the store returned, those that look
+ * something up also LEDGER_NOT_FOUND.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_effect(ledger_work_t *work,
+    ledger_effect_kind_t kind, uint64_t connection, uint64_t other,
+    unsigned limit);
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_load(ledger_work_t *work,
+    uint64_t id, ledger_held_t *held);
+
+/* Writes the connection and moves its row in the lanes. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_save(ledger_work_t *work,
+    ledger_held_t *held);
+LEDGER_MUST_USE ledger_rc_t ledger_work_delete(ledger_work_t *work,
+    ledger_held_t *held);
+
+/* "old" is the row as it is stored; NULL: none is. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_save_token(ledger_work_t *work,
+    const ledger_token_id_t *id, const ledger_row_t *old,
+    const ledger_row_t *row);
+LEDGER_MUST_USE ledger_rc_t ledger_work_delete_token(ledger_work_t *work,
+    const ledger_token_id_t *id, const ledger_row_t *old);
+
+/* When a sweep has to look at the token: at its end, else a retention on. */
+
+ledger_ms_t ledger_work_token_due(const ledger_row_t *row, ledger_ms_t now);
+
+/*
+ * Enters the slot of one limit, if all its identities are known.  With
+ * LEDGER_SETTLE_EVICT the oldest is superseded while there are more than n,
+ * and that may be "held" itself; else a slot over n is noted.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_settle(ledger_work_t *work,
+    ledger_held_t *held, unsigned limit, unsigned how);
+
+/* Ends a connection: it leaves all its slots.  Saves it. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_end(ledger_work_t *work,
+    ledger_held_t *held, ledger_state_t state, ledger_ms_t at);
+
+/* Makes a connection live again; it evicts nobody.  Saves it. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_revive(ledger_work_t *work,
+    ledger_held_t *held);
+
+/*
+ * The provider accepted a superseded connection after it had been
+ * superseded: an undecided one is swapped with its winner (R1), any other
+ * is a contradiction (R10).  It is live after that.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_accept(ledger_work_t *work,
+    ledger_held_t *held);
+
+/* R8.  Sets what is unknown and enters the slots that this completes. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_bind(ledger_work_t *work,
+    ledger_held_t *held, ledger_slice_t client, ledger_slice_t user,
+    ledger_slice_t tenant);
+
+
+/* The rules, one function for each kind of record. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_apply_exchange(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_binding(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_answer(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_refusal(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_revocation(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_use(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_release(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_reinstate(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_sweep(ledger_work_t *work);
+
+
+#pragma GCC visibility pop
+
+
+#endif /* _LEDGER_WORK_H_INCLUDED_ */
