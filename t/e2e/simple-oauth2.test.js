@@ -49,10 +49,7 @@ async function setUp({ limit, ...provider }) {
         canary, standIn, gateway,
         options: (more = {}) => ({
             client,
-            auth: {
-                tokenHost: gateway.url, tokenPath: '/token',
-                authorizePath: '/authorize',
-            },
+            auth: { tokenHost: gateway.url, tokenPath: '/token' },
             http: { headers: { 'x-oauth-owner': more.owner ?? 'recipe' } },
             options: more.options,
         }),
@@ -66,7 +63,9 @@ async function setUp({ limit, ...provider }) {
 
 
 async function byCode(options, user) {
-    const oauth = new AuthorizationCode(options);
+    const oauth = new AuthorizationCode({
+        ...options, auth: { ...options.auth, authorizePath: '/authorize' },
+    });
     const redirect_uri = 'http://localhost/cb';
     const back = await consent(oauth.authorizeURL({ redirect_uri }), user);
 
@@ -88,12 +87,14 @@ for (const [name, { limit, who }] of Object.entries(SCENARIOS)) {
         test(`same ${name}, authorization code, ${kind}`, async () => {
             const t = await setUp({ limit, ...provider });
 
-            let first = await byCode(t.options({ owner: 'first', options }),
-                                     who[0]);
+            const opened = await byCode(
+                t.options({ owner: 'first', options }), who[0]);
 
-            assert.equal((await t.api(first)).status, 200);
+            assert.equal((await t.api(opened)).status, 200);
 
-            first = await first.refresh();
+            const first = await opened.refresh();
+            /* simple-oauth2 forgets a refresh token that is not repeated */
+            const keeper = first.token.refresh_token ? first : opened;
 
             const good = await t.api(first);
 
@@ -112,7 +113,7 @@ for (const [name, { limit, who }] of Object.entries(SCENARIOS)) {
             assert.equal((await t.api(second)).status, 200);
 
             const before = t.standIn.counts.token;
-            const e = await failure(first.refresh());
+            const e = await failure(keeper.refresh());
 
             assert.equal(e.data.payload.error, 'invalid_grant');
             assert.match(e.data.payload.error_description, /second/);

@@ -188,13 +188,21 @@ ${config(this.dir)}
         }
 
         const child = this.child;
+        const workers = this.processes().map(p => p.pid);
 
         child.kill(signal);
 
+        /* Ends one that does not go by itself, and keeps this process. */
         const timer = setTimeout(() => child.kill('SIGKILL'), 15000);
 
         await this.exited;
         clearTimeout(timer);
+
+        if (signal === 'SIGKILL') {
+            /* the master could not take its workers along */
+            workers.forEach(kill);
+            await until(() => !workers.some(alive));
+        }
     }
 
 
@@ -245,6 +253,23 @@ ${config(this.dir)}
         }
 
         return result;
+    }
+}
+
+
+function alive(pid) {
+    return title(pid) !== '';
+}
+
+
+function kill(pid) {
+    try {
+        process.kill(pid, 'SIGKILL');
+
+    } catch (e) {
+        if (e.code !== 'ESRCH') {
+            throw e;
+        }
     }
 }
 
