@@ -17,8 +17,9 @@
 #define LEDGER_INFLATE_RAW   (-MAX_WBITS)
 
 
-static ledger_rc_t ledger_inflate_as(int bits, ledger_slice_t in,
-    unsigned char *out, size_t max, size_t *len);
+static int ledger_inflate_has_head(ledger_slice_t in);
+static ledger_rc_t ledger_inflate_to(unsigned char *out, size_t max,
+    ledger_slice_t in, size_t *len);
 
 
 ledger_rc_t
@@ -39,11 +40,7 @@ ledger_inflate(ledger_slice_t in, size_t max, unsigned char **out,
         return LEDGER_NOMEM;
     }
 
-    rc = ledger_inflate_as(LEDGER_INFLATE_HEAD, in, p, max, len);
-
-    if (rc == LEDGER_MALFORMED) {
-        rc = ledger_inflate_as(LEDGER_INFLATE_RAW, in, p, max, len);
-    }
+    rc = ledger_inflate_to(p, max, in, len);
 
     if (rc != LEDGER_OK) {
         free(p);
@@ -57,10 +54,10 @@ ledger_inflate(ledger_slice_t in, size_t max, unsigned char **out,
 
 
 static ledger_rc_t
-ledger_inflate_as(int bits, ledger_slice_t in, unsigned char *out,
-    size_t max, size_t *len)
+ledger_inflate_to(unsigned char *out, size_t max, ledger_slice_t in,
+    size_t *len)
 {
-    int       rc;
+    int       rc, bits;
     size_t    n;
     z_stream  stream;
 
@@ -68,6 +65,9 @@ ledger_inflate_as(int bits, ledger_slice_t in, unsigned char *out,
                           .avail_in = (uInt) in.len,
                           .next_out = out,
                           .avail_out = (uInt) max + 1 };
+
+    bits = ledger_inflate_has_head(in) ? LEDGER_INFLATE_HEAD
+                                       : LEDGER_INFLATE_RAW;
 
     if (inflateInit2(&stream, bits) != Z_OK) {
         return LEDGER_NOMEM;
@@ -90,4 +90,16 @@ ledger_inflate_as(int bits, ledger_slice_t in, unsigned char *out,
     }
 
     return n > max ? LEDGER_LIMIT : LEDGER_MALFORMED;
+}
+
+
+/*
+ * A raw deflate begins with neither: 0x1f names a type of block that does
+ * not exist, and 8 in the low bits a stored block with dirty padding.
+ */
+
+static int
+ledger_inflate_has_head(ledger_slice_t in)
+{
+    return in.len > 0 && (in.data[0] == 0x1f || (in.data[0] & 0x0f) == 8);
 }
