@@ -59,7 +59,7 @@ typedef struct {
     ngx_uint_t               nends;
     ngx_uint_t               more;          /* ended, but not in "ends" */
 
-    ledger_limit_t          *limit;         /* the one to tell of, or NULL */
+    const ledger_limit_t    *limit;         /* the one to tell of, or NULL */
     ledger_slot_t            slot;          /* and its state */
 
     unsigned                 details:1;
@@ -636,6 +636,7 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     size_t                      size;
     u_char                     *p, *last;
     ledger_t                   *ledger;
+    uint64_t                    superseded_by;
     ngx_str_t                   value, owner, name, word;
     ngx_uint_t                  i, problem, ended;
     ngx_list_part_t            *part;
@@ -695,14 +696,16 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     }
 
     by = NULL;
+    superseded_by = ngx_http_oauth_connection(ctx)->superseded_by;
     ledger = ngx_http_oauth_store();
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
-    if (ended && lcf->details && ctx->connection.superseded_by != 0
-        && ledger != NULL
-        && ngx_http_oauth_facts_find(r, ledger, ctx->connection.superseded_by,
-                                     &by)
-           != NGX_OK)
+    if (!ended || !lcf->details) {
+        superseded_by = 0;
+    }
+
+    if (superseded_by != 0 && ledger != NULL
+        && ngx_http_oauth_facts_find(r, ledger, superseded_by, &by) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -719,13 +722,12 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     p = ngx_slprintf(p, last, "%V", &word);
 
-    if (ctx->connection.id != 0) {
-        p = ngx_slprintf(p, last, "; connection=\"%uL\"", ctx->connection.id);
+    if (ctx->connection_id != 0) {
+        p = ngx_slprintf(p, last, "; connection=\"%uL\"", ctx->connection_id);
     }
 
-    if (ended && lcf->details && ctx->connection.superseded_by != 0) {
-        p = ngx_slprintf(p, last, "; superseded-by=\"%uL\"",
-                         ctx->connection.superseded_by);
+    if (superseded_by != 0) {
+        p = ngx_slprintf(p, last, "; superseded-by=\"%uL\"", superseded_by);
     }
 
     if (by != NULL && by->owner.len != 0) {
@@ -827,22 +829,24 @@ ngx_int_t
 ngx_http_oauth_refusal_contested(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx)
 {
-    unsigned        i;
-    ledger_t       *ledger;
-    ledger_ms_t     now;
-    ledger_slot_t   slot;
+    unsigned                    i;
+    ledger_t                   *ledger;
+    ledger_ms_t                 now;
+    ledger_slot_t               slot;
+    const ledger_connection_t  *c;
 
     ledger = ngx_http_oauth_store();
 
-    if (ledger == NULL || ctx->provider == NULL || ctx->connection.id == 0) {
+    if (ledger == NULL || ctx->provider == NULL) {
         return 0;
     }
 
+    c = ngx_http_oauth_connection(ctx);
     now = ngx_http_oauth_now();
 
-    for (i = 0; i < ctx->connection.nlimits; i++) {
+    for (i = 0; i < c->nlimits; i++) {
 
-        if (ledger_slot(ledger, &ctx->connection, i, now,
+        if (ledger_slot(ledger, c, i, now,
                         (unsigned) ctx->provider->contests,
                         ctx->provider->contest_window, &slot)
             == LEDGER_OK
@@ -879,6 +883,7 @@ ngx_http_oauth_facts(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     ledger_t                   *ledger;
     ngx_http_oauth_facts_t     *f;
+    const ledger_connection_t  *c;
     ngx_http_oauth_loc_conf_t  *lcf;
 
     f = ngx_pcalloc(r->pool, sizeof(ngx_http_oauth_facts_t));
@@ -886,6 +891,7 @@ ngx_http_oauth_facts(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return NULL;
     }
 
+    c = ngx_http_oauth_connection(ctx);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
     f->request = r;
@@ -895,7 +901,7 @@ ngx_http_oauth_facts(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     if (f->problem < NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED
         || f->problem > NGX_HTTP_OAUTH_PROBLEM_UNKNOWN
-        || ctx->connection.id == 0)
+        || c->id == 0)
     {
         return f;
     }
@@ -907,9 +913,8 @@ ngx_http_oauth_facts(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return f;
     }
 
-    if (ctx->connection.superseded_by != 0
-        && ngx_http_oauth_facts_find(r, ledger, ctx->connection.superseded_by,
-                                     &f->by)
+    if (c->superseded_by != 0
+        && ngx_http_oauth_facts_find(r, ledger, c->superseded_by, &f->by)
            != NGX_OK)
     {
         return NULL;
@@ -936,10 +941,10 @@ ngx_http_oauth_facts_slots(ngx_http_oauth_facts_t *f, ledger_t *ledger)
     ledger_ms_t                       now;
     ngx_uint_t                        full;
     ledger_slot_t                     slot;
-    ledger_connection_t              *c;
+    const ledger_connection_t  *c;
     const ngx_http_oauth_provider_t  *provider;
 
-    c = &f->ctx->connection;
+    c = ngx_http_oauth_connection(f->ctx);
     provider = f->ctx->provider;
     now = ngx_http_oauth_now();
     full = 0;
@@ -990,16 +995,16 @@ static ngx_int_t
 ngx_http_oauth_facts_end(ngx_http_oauth_facts_t *f, ledger_t *ledger,
     const ledger_limit_t *limit, const ledger_slot_t *slot)
 {
-    ngx_uint_t            i, due;
-    ledger_connection_t  *end;
+    ngx_uint_t                  i, due;
+    ledger_connection_t        *end;
+    const ledger_connection_t  *c;
 
+    c = ngx_http_oauth_connection(f->ctx);
     due = slot->held + 1 - ngx_min(slot->n, slot->held);
 
     for (i = 0; i < f->nends && due; i++) {
 
-        if (ngx_http_oauth_facts_shares(&f->ctx->connection, limit,
-                                        f->ends[i]))
-        {
+        if (ngx_http_oauth_facts_shares(c, limit, f->ends[i])) {
             due--;
         }
     }
@@ -1201,9 +1206,9 @@ static u_char *
 ngx_http_oauth_detail_superseded(ngx_http_oauth_facts_t *f, u_char *p,
     u_char *last)
 {
-    ledger_connection_t  *c;
+    const ledger_connection_t  *c;
 
-    c = &f->ctx->connection;
+    c = ngx_http_oauth_connection(f->ctx);
 
     p = ngx_http_oauth_detail_subject(f, p, last);
 
@@ -1262,9 +1267,9 @@ ngx_http_oauth_detail_ended(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
 {
     ngx_uint_t            alone;
     const char           *kind;
-    ledger_connection_t  *c;
+    const ledger_connection_t  *c;
 
-    c = &f->ctx->connection;
+    c = ngx_http_oauth_connection(f->ctx);
     kind = f->ctx->token_endpoint ? "refresh" : "access";
     alone = (c->state == LEDGER_LIVE);
 
@@ -1348,9 +1353,9 @@ ngx_http_oauth_detail_request(ngx_http_oauth_facts_t *f, u_char *p,
         break;
 
     case NGX_HTTP_OAUTH_PROBLEM_TOO_LARGE:
-        p = ngx_slprintf(p, last, "The body of the token request is larger "
-                         "than %d bytes", NGX_HTTP_OAUTH_BODY_MAX);
-        break;
+        return ngx_slprintf(p, last, "The body of the token request is larger "
+                            "than %d bytes. It was not sent to the provider.",
+                            NGX_HTTP_OAUTH_BODY_MAX);
 
     case NGX_HTTP_OAUTH_PROBLEM_CREDENTIALS:
         p = ngx_slprintf(p, last, "The request has to carry exactly one "
@@ -1392,7 +1397,7 @@ static u_char *
 ngx_http_oauth_detail_limit(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
 {
     ngx_uint_t           i, n;
-    ledger_limit_key_t  *key;
+    const ledger_limit_key_t  *key;
 
     if (f->limit == NULL) {
         return p;
@@ -1428,9 +1433,9 @@ static u_char *
 ngx_http_oauth_detail_cost(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
 {
     ngx_uint_t            i;
-    ledger_connection_t  *c;
+    const ledger_connection_t  *c;
 
-    c = &f->ctx->connection;
+    c = ngx_http_oauth_connection(f->ctx);
 
     if (f->failed || c->nlimits == 0) {
         return p;
@@ -1523,7 +1528,7 @@ ngx_http_oauth_detail_advice(ngx_http_oauth_facts_t *f, u_char *p,
     end = f->nends ? f->ends[0] : NULL;
 
     if (f->details && end != NULL && end->owner.len
-        && end->id != f->ctx->connection.id)
+        && end->id != f->ctx->connection_id)
     {
         p = ngx_slprintf(p, last, ", or ask owner ");
         p = ngx_http_oauth_detail_quote(end->owner, p, last);
@@ -1546,9 +1551,9 @@ ngx_http_oauth_detail_subject(ngx_http_oauth_facts_t *f, u_char *p,
 {
     u_char               *start;
     ledger_slice_t        name;
-    ledger_connection_t  *c;
+    const ledger_connection_t  *c;
 
-    c = &f->ctx->connection;
+    c = ngx_http_oauth_connection(f->ctx);
     start = p;
 
     if (!f->details) {
@@ -1726,10 +1731,10 @@ ngx_http_oauth_document_members(ngx_http_oauth_facts_t *f, json_t *doc)
 {
     int                               rc;
     ledger_slice_t                    none;
-    ledger_connection_t              *c;
+    const ledger_connection_t  *c;
     const ngx_http_oauth_provider_t  *provider;
 
-    c = &f->ctx->connection;
+    c = ngx_http_oauth_connection(f->ctx);
     provider = f->ctx->provider;
     ngx_memzero(&none, sizeof(ledger_slice_t));
 

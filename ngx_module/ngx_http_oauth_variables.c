@@ -102,6 +102,12 @@ enum {
 
 
 enum {
+    NGX_HTTP_OAUTH_CONNECTION_OWN = 0,
+    NGX_HTTP_OAUTH_CONNECTION_SUPERSEDER
+};
+
+
+enum {
     NGX_HTTP_OAUTH_DETAIL_TEXT = 0,
     NGX_HTTP_OAUTH_DETAIL_JSON
 };
@@ -195,7 +201,7 @@ static ngx_http_variable_t  ngx_http_oauth_variables[] = {
 
     { ngx_string("oauth_connection"), NULL,
       ngx_http_oauth_connection_variable,
-      offsetof(ledger_connection_t, id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      NGX_HTTP_OAUTH_CONNECTION_OWN, id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("oauth_user"), NULL, ngx_http_oauth_identity_variable,
       NGX_HTTP_OAUTH_IDENTITY_USER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -220,8 +226,7 @@ static ngx_http_variable_t  ngx_http_oauth_variables[] = {
 
     { ngx_string("oauth_superseded_by"), NULL,
       ngx_http_oauth_connection_variable,
-      offsetof(ledger_connection_t, superseded_by),
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      NGX_HTTP_OAUTH_CONNECTION_SUPERSEDER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("oauth_superseded_by_owner"), NULL,
       ngx_http_oauth_superseder_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -843,8 +848,8 @@ ngx_http_oauth_identity_variable(ngx_http_request_t *r,
         }
     }
 
-    if (ctx->connection.id != 0) {
-        slice = (ledger_slice_t *) ((u_char *) &ctx->connection
+    if (ctx->connection_id != 0) {
+        slice = (ledger_slice_t *) ((u_char *) ngx_http_oauth_connection(ctx)
                                     + identity->connection);
 
         ngx_http_oauth_variable_text(v, slice->data, slice->len);
@@ -919,7 +924,9 @@ ngx_http_oauth_connection_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    id = *(uint64_t *) ((u_char *) &ctx->connection + data);
+    id = (data == NGX_HTTP_OAUTH_CONNECTION_SUPERSEDER)
+         ? ngx_http_oauth_connection(ctx)->superseded_by : ctx->connection_id;
+
     if (id == 0) {
         return NGX_OK;
     }
@@ -945,7 +952,7 @@ ngx_http_oauth_contested_variable(ngx_http_request_t *r,
     v->not_found = 1;
 
     ctx = ngx_http_oauth_ctx(r);
-    if (ctx == NULL || ctx->connection.id == 0) {
+    if (ctx == NULL || ctx->connection_id == 0) {
         return NGX_OK;
     }
 
@@ -961,15 +968,19 @@ static ngx_int_t
 ngx_http_oauth_superseded_at_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                *p;
-    ngx_http_oauth_ctx_t  *ctx;
+    u_char                     *p;
+    ngx_http_oauth_ctx_t       *ctx;
+    const ledger_connection_t  *c;
 
     v->not_found = 1;
 
     ctx = ngx_http_oauth_ctx(r);
-    if (ctx == NULL || ctx->connection.id == 0
-        || ctx->connection.state != LEDGER_SUPERSEDED)
-    {
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    c = ngx_http_oauth_connection(ctx);
+    if (c->state != LEDGER_SUPERSEDED) {
         return NGX_OK;
     }
 
@@ -978,8 +989,7 @@ ngx_http_oauth_superseded_at_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_http_oauth_variable_text(v, p,
-                    ngx_http_oauth_time(p, ctx->connection.ended_at) - p);
+    ngx_http_oauth_variable_text(v, p, ngx_http_oauth_time(p, c->ended_at) - p);
 
     return NGX_OK;
 }
@@ -990,6 +1000,7 @@ ngx_http_oauth_superseder_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ledger_t              *ledger;
+    uint64_t               id;
     unsigned char         *buf;
     ledger_connection_t    by;
     ngx_http_oauth_ctx_t  *ctx;
@@ -997,7 +1008,12 @@ ngx_http_oauth_superseder_variable(ngx_http_request_t *r,
     v->not_found = 1;
 
     ctx = ngx_http_oauth_ctx(r);
-    if (ctx == NULL || ctx->connection.superseded_by == 0) {
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    id = ngx_http_oauth_connection(ctx)->superseded_by;
+    if (id == 0) {
         return NGX_OK;
     }
 
@@ -1011,9 +1027,7 @@ ngx_http_oauth_superseder_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ledger_find(ledger, ctx->connection.superseded_by, &by, buf)
-        == LEDGER_OK)
-    {
+    if (ledger_find(ledger, id, &by, buf) == LEDGER_OK) {
         ngx_http_oauth_variable_text(v, by.owner.data, by.owner.len);
     }
 

@@ -228,6 +228,7 @@ typedef struct {
     uint8_t               kind;          /* ledger_token_kind_t */
     unsigned              undecided:1;   /* superseded: mark, do not refuse */
     unsigned              preceding:1;   /* rotated, and only one step ago */
+    size_t                len;           /* of "buf", the stored form */
     unsigned char         buf[LEDGER_RECORD_MAX];
 } ledger_judgement_t;
 

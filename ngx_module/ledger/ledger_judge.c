@@ -25,7 +25,7 @@ static void ledger_judge_verdict(const ledger_row_t *row, ledger_ms_t now,
 static ledger_verdict_t ledger_judge_live(const ledger_row_t *row,
     ledger_ms_t now, const ledger_connection_t *connection);
 static ledger_rc_t ledger_judge_read(ledger_view_t *view, uint64_t id,
-    ledger_connection_t *connection, unsigned char *buf);
+    ledger_connection_t *connection, unsigned char *buf, size_t *len);
 static ledger_rc_t ledger_slot_read(ledger_view_t *view,
     const ledger_slot_id_t *id, ledger_ms_t now, const ledger_header_t *header,
     ledger_slot_t *slot);
@@ -64,6 +64,7 @@ ledger_judge(ledger_t *ledger, const ledger_token_id_t *ids, size_t n,
         judgement->kind = 0;
         judgement->undecided = 0;
         judgement->preceding = 0;
+        judgement->len = 0;
 
         return LEDGER_OK;
     }
@@ -88,7 +89,7 @@ ledger_judge_token(ledger_view_t *view, const ledger_token_id_t *id,
     /* a connection that is swept before its tokens leaves them unknown */
 
     rc = ledger_judge_read(view, row.connection, &judgement->connection,
-                           judgement->buf);
+                           judgement->buf, &judgement->len);
 
     if (rc != LEDGER_OK) {
         return rc;
@@ -161,7 +162,7 @@ ledger_judge_live(const ledger_row_t *row, ledger_ms_t now,
 
 static ledger_rc_t
 ledger_judge_read(ledger_view_t *view, uint64_t id,
-    ledger_connection_t *connection, unsigned char *buf)
+    ledger_connection_t *connection, unsigned char *buf, size_t *len)
 {
     ledger_rc_t     rc;
     ledger_slice_t  encoded;
@@ -173,6 +174,7 @@ ledger_judge_read(ledger_view_t *view, uint64_t id,
     }
 
     memcpy(buf, encoded.data, encoded.len);
+    *len = encoded.len;
 
     rc = ledger_connection_decode(buf, encoded.len, connection);
 
@@ -188,6 +190,7 @@ ledger_rc_t
 ledger_find(ledger_t *ledger, uint64_t id, ledger_connection_t *connection,
     unsigned char *buf)
 {
+    size_t         len;
     ledger_rc_t    rc;
     ledger_view_t  view;
 
@@ -197,7 +200,7 @@ ledger_find(ledger_t *ledger, uint64_t id, ledger_connection_t *connection,
         return rc;
     }
 
-    rc = ledger_judge_read(&view, id, connection, buf);
+    rc = ledger_judge_read(&view, id, connection, buf, &len);
 
     ledger_store_read_end(&view);
 

@@ -406,6 +406,7 @@ ledger_header_encode(const ledger_header_t *header, unsigned char *buf)
 
     w = ledger_writer(buf, LEDGER_HEADER_MAX);
 
+    ledger_put_u64(&w, header->left_at);
     ledger_put_u32(&w, header->n);
     ledger_put_u32(&w, header->count);
     ledger_put_u8(&w, header->ncontests);
@@ -429,6 +430,7 @@ ledger_header_decode(const unsigned char *buf, size_t len,
 
     r = ledger_reader(buf, len);
 
+    header->left_at = ledger_take_u64(&r);
     header->n = ledger_take_u32(&r);
     header->count = ledger_take_u32(&r);
     header->ncontests = ledger_take_u8(&r);

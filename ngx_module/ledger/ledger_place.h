@@ -39,6 +39,7 @@ typedef struct {
 /* What the store keeps of a slot beside its members. */
 
 typedef struct {
+    ledger_ms_t           left_at;       /* by its last member; else 0 */
     uint32_t              n;             /* of the newest connect */
     uint32_t              count;         /* members */
     uint32_t              ncontests;
@@ -46,8 +47,8 @@ typedef struct {
 } ledger_header_t;
 
 
-/* 2 * 4 bytes, 1 byte, and 24 bytes a contest */
-#define LEDGER_HEADER_MAX  (9 + 24 * LEDGER_CONTESTS_MAX)
+/* 8 bytes, 2 * 4, 1, and 24 a contest */
+#define LEDGER_HEADER_MAX  (17 + 24 * LEDGER_CONTESTS_MAX)
 
 
 /*

@@ -94,7 +94,7 @@ typedef enum {
     LEDGER_LANE_ENDED_EXEMPT,
     LEDGER_LANE_TOKEN,                   /* a token is to be looked at */
     LEDGER_LANE_TOKEN_EXEMPT,
-    LEDGER_LANE_SLOT,                    /* last contest of an empty slot */
+    LEDGER_LANE_SLOT,                    /* when a slot became empty */
     LEDGER_LANES
 } ledger_lane_t;
 

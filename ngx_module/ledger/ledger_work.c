@@ -26,9 +26,8 @@ static ledger_member_t ledger_work_member(const ledger_held_t *held);
 static ledger_rc_t ledger_work_enter(ledger_work_t *work,
     const ledger_held_t *held, unsigned limit, unsigned how,
     const ledger_slot_id_t *slot, ledger_header_t *header);
-static ledger_rc_t ledger_work_park(ledger_work_t *work,
-    const ledger_slot_id_t *slot, const ledger_header_t *header,
-    unsigned parked);
+static void ledger_work_slot_lane(const ledger_slot_id_t *slot,
+    const ledger_header_t *header, ledger_due_t *due);
 static ledger_rc_t ledger_work_expire(ledger_work_t *work,
     const ledger_held_t *held, const ledger_slot_id_t *slot,
     ledger_header_t *header);
@@ -425,6 +424,7 @@ ledger_work_enter(ledger_work_t *work, const ledger_held_t *held,
 {
     unsigned         added;
     ledger_rc_t      rc;
+    ledger_due_t     due;
     ledger_member_t  member;
 
     rc = ledger_store_slot(&work->view, slot, header);
@@ -437,7 +437,10 @@ ledger_work_enter(ledger_work_t *work, const ledger_held_t *held,
         return rc;
 
     } else if (header->count == 0) {
-        rc = ledger_work_park(work, slot, header, 0);
+        ledger_work_slot_lane(slot, header, &due);
+        header->left_at = 0;
+
+        rc = ledger_store_delete_due(&work->view, &due);
 
         if (rc != LEDGER_OK) {
             return rc;
@@ -464,26 +467,20 @@ ledger_work_enter(ledger_work_t *work, const ledger_held_t *held,
 }
 
 
-/* An empty slot waits in a lane until its contests are history. */
+/*
+ * An empty slot waits in a lane for its retention: n and the contests are
+ * still true when somebody enters it again.
+ */
 
-static ledger_rc_t
-ledger_work_park(ledger_work_t *work, const ledger_slot_id_t *slot,
-    const ledger_header_t *header, unsigned parked)
+static void
+ledger_work_slot_lane(const ledger_slot_id_t *slot,
+    const ledger_header_t *header, ledger_due_t *due)
 {
-    ledger_due_t  due;
+    memset(due, 0, sizeof(ledger_due_t));
 
-    if (header->ncontests == 0) {
-        return LEDGER_CORRUPT;
-    }
-
-    memset(&due, 0, sizeof(ledger_due_t));
-
-    due.lane = LEDGER_LANE_SLOT;
-    due.at = header->contests[header->ncontests - 1].at;
-    memcpy(due.id, slot->bytes, LEDGER_SLOT_ID_SIZE);
-
-    return parked ? ledger_store_put_due(&work->view, &due)
-                  : ledger_store_delete_due(&work->view, &due);
+    due->lane = LEDGER_LANE_SLOT;
+    due->at = header->left_at;
+    memcpy(due->id, slot->bytes, LEDGER_SLOT_ID_SIZE);
 }
 
 
@@ -953,6 +950,7 @@ static ledger_rc_t
 ledger_work_leave_slot(ledger_work_t *work, const ledger_slot_id_t *slot)
 {
     ledger_rc_t      rc;
+    ledger_due_t     due;
     ledger_header_t  header;
 
     rc = ledger_store_slot(&work->view, slot, &header);
@@ -967,12 +965,11 @@ ledger_work_leave_slot(ledger_work_t *work, const ledger_slot_id_t *slot)
 
     header.count--;
 
-    if (header.count == 0 && header.ncontests == 0) {
-        return ledger_store_delete_slot(&work->view, slot);
-    }
-
     if (header.count == 0) {
-        rc = ledger_work_park(work, slot, &header, 1);
+        header.left_at = work->now;
+        ledger_work_slot_lane(slot, &header, &due);
+
+        rc = ledger_store_put_due(&work->view, &due);
 
         if (rc != LEDGER_OK) {
             return rc;

@@ -1,0 +1,426 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+
+#include "ngx_http_oauth_gateway.h"
+
+
+#define NGX_HTTP_OAUTH_ANSWER_START  4096
+
+
+static ngx_int_t ngx_http_oauth_capture_append(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_buf_t *b);
+static ngx_int_t ngx_http_oauth_capture_complete(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_capture_record(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static void ngx_http_oauth_capture_committed(void *data, ngx_uint_t durable);
+static ngx_int_t ngx_http_oauth_capture_release(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_chain_t *rest);
+static ngx_int_t ngx_http_oauth_capture_replace(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static void ngx_http_oauth_capture_clear(ngx_http_request_t *r,
+    const char *name);
+
+
+/* Field values that say something about the bytes of the body. */
+
+static const char  *ngx_http_oauth_capture_digests[] = {
+    "Content-Encoding",
+    "Digest",
+    "Content-Digest",
+    "Repr-Digest",
+    "Content-MD5",
+    "ETag",
+    NULL
+};
+
+
+ngx_int_t
+ngx_http_oauth_capture_header(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    off_t  size;
+
+    if (!ctx->forwarded || ctx->released || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    if (r->headers_out.status < NGX_HTTP_OK
+        || r->headers_out.status >= NGX_HTTP_SPECIAL_RESPONSE
+        || r->header_only)
+    {
+        ctx->released = 1;
+        return NGX_DECLINED;
+    }
+
+    size = r->headers_out.content_length_n;
+
+    if (size > NGX_HTTP_OAUTH_ANSWER_MAX) {
+        ctx->released = 1;
+        ctx->unrecorded = 1;
+        return NGX_DECLINED;
+    }
+
+    if (size < NGX_HTTP_OAUTH_ANSWER_START) {
+        size = NGX_HTTP_OAUTH_ANSWER_START;
+    }
+
+    ctx->answer = ngx_create_temp_buf(r->pool, (size_t) size);
+    if (ctx->answer == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->holding = 1;
+    r->filter_need_in_memory = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_oauth_capture_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_int_t     rc;
+    ngx_uint_t    last;
+    ngx_chain_t  *cl;
+
+    if (!ctx->holding) {
+        return NGX_DECLINED;
+    }
+
+    last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+
+        rc = ngx_http_oauth_capture_append(r, ctx, cl->buf);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DECLINED) {
+
+            /* no token answer is as large: it goes on as it comes */
+
+            ctx->unrecorded = 1;
+
+            return ngx_http_oauth_capture_release(r, ctx, cl);
+        }
+
+        if (cl->buf->last_buf) {
+            last = 1;
+        }
+    }
+
+    if (ctx->commit) {
+        return NGX_OK;
+    }
+
+    if (last) {
+        return ngx_http_oauth_capture_complete(r, ctx);
+    }
+
+    /*
+     * A truncated answer never shows last_buf: proxy finalises with a flush
+     * when its connection is gone.
+     */
+
+    if (in && r->upstream && r->upstream->peer.connection == NULL) {
+        ctx->truncated = 1;
+        return ngx_http_oauth_capture_complete(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: beyond the bound; nothing of "b" was taken. */
+
+static ngx_int_t
+ngx_http_oauth_capture_append(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_buf_t *b)
+{
+    size_t      len, used, size;
+    ngx_buf_t  *answer;
+
+    if (!ngx_buf_in_memory(b)) {
+        return NGX_OK;
+    }
+
+    len = b->last - b->pos;
+    used = ctx->answer->last - ctx->answer->pos;
+
+    if (used + len > NGX_HTTP_OAUTH_ANSWER_MAX) {
+        return NGX_DECLINED;
+    }
+
+    if (len > (size_t) (ctx->answer->end - ctx->answer->last)) {
+
+        size = 2 * (ctx->answer->end - ctx->answer->start);
+        size = ngx_max(size, used + len);
+
+        answer = ngx_create_temp_buf(r->pool, size);
+        if (answer == NULL) {
+            return NGX_ERROR;
+        }
+
+        answer->last = ngx_cpymem(answer->last, ctx->answer->pos, used);
+        ngx_explicit_memzero(ctx->answer->start, used);
+        (void) ngx_pfree(r->pool, ctx->answer->start);
+
+        ctx->answer = answer;
+    }
+
+    ctx->answer->last = ngx_cpymem(ctx->answer->last, b->pos, len);
+    b->pos = b->last;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_capture_complete(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_str_t  text;
+
+    text.data = ctx->answer->pos;
+    text.len = ctx->answer->last - ctx->answer->pos;
+
+    switch (ngx_http_oauth_exchange_read(r, ctx, &text)) {
+
+    case NGX_OK:
+        if (ngx_http_oauth_capture_record(r, ctx) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        /* fall through */
+
+    case NGX_ABORT:
+    case NGX_ERROR:
+        ctx->unrecorded = 1;
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "oauth gateway delivers an answer of \"%V\" that it "
+                      "could not record", &ctx->provider->name);
+        break;
+
+    default: /* NGX_DECLINED */
+        break;
+    }
+
+    return ngx_http_oauth_capture_release(r, ctx, NULL);
+}
+
+
+/*
+ * The answer is held by a reference to the request, not by r->buffered:
+ * that would arm send_timeout, and the commit may take longer.
+ */
+
+static ngx_int_t
+ngx_http_oauth_capture_record(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    ledger_record_t  *record;
+
+    record = ngx_pcalloc(r->pool, sizeof(ledger_record_t));
+    if (record == NULL) {
+        return NGX_ERROR;
+    }
+
+    record->kind = LEDGER_EXCHANGE;
+    record->at = ctx->exchange->arrived_at;
+    record->u.exchange = *ctx->exchange;
+
+    if (!ngx_http_oauth_store_writable() && ctx->unrecorded) {
+        return NGX_ERROR;
+    }
+
+    ctx->commit = ngx_http_oauth_commit(record,
+                                        ngx_http_oauth_capture_committed,
+                                        ctx);
+    if (ctx->commit == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->main->count++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_oauth_capture_committed(void *data, ngx_uint_t durable)
+{
+    ngx_http_oauth_ctx_t *ctx = data;
+
+    ngx_int_t            rc;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "oauth gateway committed: %ui", durable);
+
+    if (durable) {
+        ctx->recorded = 1;
+        ctx->unrecorded = 0;
+        ctx->connection_id = ngx_http_oauth_commit_connection(ctx->commit);
+
+    } else {
+        ctx->unrecorded = 1;
+    }
+
+    ctx->commit = NULL;
+
+    rc = ngx_http_oauth_capture_release(r, ctx, NULL);
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* Sends what was held, and "rest" behind it. */
+
+static ngx_int_t
+ngx_http_oauth_capture_release(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_chain_t *rest)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    ctx->holding = 0;
+    ctx->released = 1;
+
+    if (ctx->exchange && ngx_http_oauth_capture_replace(r, ctx) == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "oauth gateway could not apply response_set of \"%V\"",
+                      &ctx->provider->name);
+    }
+
+    rc = ngx_http_oauth_next_header(r, ctx);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ctx->answer;
+    out.buf = b;
+    out.next = rest;
+
+    if (b->pos == b->last) {
+
+        /* an empty buffer must be a special one */
+
+        b = ngx_calloc_buf(r->pool);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->sync = 1;
+        out.buf = b;
+    }
+
+    if (ctx->truncated) {
+        b->flush = 1;
+
+    } else if (rest == NULL) {
+        b->last_buf = 1;
+        b->last_in_chain = 1;
+    }
+
+    rc = ngx_http_oauth_next_body(r, &out);
+
+    if (ctx->truncated) {
+
+        /* as nginx ends an answer that was cut: by closing the connection */
+
+        r->keepalive = 0;
+        return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_capture_replace(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_int_t     rc;
+    ngx_str_t     text;
+    const char  **name;
+
+    if (ctx->truncated) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_oauth_exchange_set(r, ctx, &text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_explicit_memzero(ctx->answer->start,
+                         ctx->answer->last - ctx->answer->start);
+
+    ctx->answer->start = text.data;
+    ctx->answer->pos = text.data;
+    ctx->answer->last = text.data + text.len;
+    ctx->answer->end = ctx->answer->last;
+
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+
+    for (name = ngx_http_oauth_capture_digests; *name; name++) {
+        ngx_http_oauth_capture_clear(r, *name);
+    }
+
+    r->headers_out.etag = NULL;
+    r->headers_out.content_encoding = NULL;
+    r->headers_out.content_length_n = text.len;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_oauth_capture_clear(ngx_http_request_t *r, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+        {
+            h[i].hash = 0;
+        }
+    }
+}

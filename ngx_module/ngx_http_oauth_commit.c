@@ -1,0 +1,372 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+
+#include "ngx_http_oauth_gateway.h"
+
+
+/* How long a worker that exits waits for the disk before it asks again. */
+#define NGX_HTTP_OAUTH_COMMIT_WAIT  1000
+
+
+/*
+ * One record on its way.  It is malloc'd and never refers to a request's
+ * pool: the request may be gone before the disk has answered.
+ */
+
+struct ngx_http_oauth_commit_s {
+    ngx_queue_t                 queue;
+    ngx_http_oauth_commit_pt    handler;  /* NULL: nobody waits */
+    void                       *data;
+    uint64_t                    connection;
+    size_t                      len;
+    u_char                      record[1];
+};
+
+
+/*
+ * A batch is written by one task of the thread pool.  There is one batch
+ * and one task a worker: while it is written, records gather in "waiting".
+ */
+
+typedef struct {
+    ngx_queue_t                 waiting;
+    ngx_queue_t                 writing;
+    ngx_uint_t                  n;        /* of "writing" */
+    ngx_thread_task_t           task;
+    ngx_thread_pool_t          *pool;
+    ngx_event_t                 timer;
+    ledger_t                   *ledger;
+    ledger_effects_t            effects;
+    ledger_rc_t                 rc;
+    ledger_record_t             records[NGX_HTTP_OAUTH_BATCH_MAX];
+    unsigned                    busy:1;
+    volatile ngx_uint_t         written;  /* set by the thread, last */
+} ngx_http_oauth_writer_t;
+
+
+static void ngx_http_oauth_commit_start(ngx_http_oauth_writer_t *w,
+    ngx_log_t *log);
+static ngx_int_t ngx_http_oauth_commit_gather(ngx_http_oauth_writer_t *w);
+static void ngx_http_oauth_commit_thread(void *data, ngx_log_t *log);
+static void ngx_http_oauth_commit_done(ngx_event_t *ev);
+static void ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w,
+    ngx_log_t *log);
+static void ngx_http_oauth_commit_tell(ngx_http_oauth_commit_t *commit,
+    ngx_uint_t durable);
+static void ngx_http_oauth_commit_timer(ngx_event_t *ev);
+
+
+static ngx_http_oauth_writer_t  *ngx_http_oauth_writer;
+
+
+ngx_http_oauth_commit_t *
+ngx_http_oauth_commit(const ledger_record_t *record,
+    ngx_http_oauth_commit_pt handler, void *data)
+{
+    size_t                    len;
+    u_char                    buf[LEDGER_RECORD_MAX];
+    ngx_http_oauth_commit_t  *commit;
+    ngx_http_oauth_writer_t  *w;
+
+    w = ngx_http_oauth_writer;
+
+    if (w == NULL || ngx_http_oauth_store() == NULL) {
+        return NULL;
+    }
+
+    if (ledger_record_encode(record, buf, sizeof(buf), &len) != LEDGER_OK) {
+        return NULL;
+    }
+
+    commit = ngx_alloc(sizeof(ngx_http_oauth_commit_t) + len,
+                       ngx_cycle->log);
+    if (commit == NULL) {
+        return NULL;
+    }
+
+    commit->handler = handler;
+    commit->data = data;
+    commit->connection = 0;
+    commit->len = len;
+    ngx_memcpy(commit->record, buf, len);
+
+    ngx_queue_insert_tail(&w->waiting, &commit->queue);
+
+    if (!w->busy) {
+        ngx_http_oauth_commit_start(w, ngx_cycle->log);
+    }
+
+    return commit;
+}
+
+
+void
+ngx_http_oauth_commit_forget(ngx_http_oauth_commit_t *commit)
+{
+    commit->handler = NULL;
+    commit->data = NULL;
+}
+
+
+uint64_t
+ngx_http_oauth_commit_connection(const ngx_http_oauth_commit_t *commit)
+{
+    return commit->connection;
+}
+
+
+ledger_ms_t
+ngx_http_oauth_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (ledger_ms_t) tp->sec * 1000 + tp->msec;
+}
+
+
+static void
+ngx_http_oauth_commit_start(ngx_http_oauth_writer_t *w, ngx_log_t *log)
+{
+    if (ngx_http_oauth_commit_gather(w) != NGX_OK) {
+        return;
+    }
+
+    w->busy = 1;
+    w->written = 0;
+
+    /* an exiting worker waits for timers, but not for tasks */
+    ngx_add_timer(&w->timer, NGX_HTTP_OAUTH_COMMIT_WAIT);
+
+    w->task.handler = ngx_http_oauth_commit_thread;
+    w->task.ctx = w;
+    w->task.event.handler = ngx_http_oauth_commit_done;
+    w->task.event.data = w;
+    w->task.event.log = log;
+
+    if (ngx_thread_task_post(w->pool, &w->task) != NGX_OK) {
+
+        /* the pool's queue is full: better to block than to lose */
+
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "oauth gateway writes its store outside of the full "
+                      "thread pool");
+
+        ngx_http_oauth_commit_thread(w, log);
+        ngx_http_oauth_commit_end(w, log);
+    }
+}
+
+
+/* Moves what waits to the batch.  NGX_DECLINED: nothing waits. */
+
+static ngx_int_t
+ngx_http_oauth_commit_gather(ngx_http_oauth_writer_t *w)
+{
+    ngx_queue_t              *q;
+    ngx_http_oauth_commit_t  *commit;
+
+    w->n = 0;
+    w->ledger = ngx_http_oauth_store();
+
+    while (!ngx_queue_empty(&w->waiting) && w->n < NGX_HTTP_OAUTH_BATCH_MAX) {
+
+        q = ngx_queue_head(&w->waiting);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&w->writing, q);
+
+        commit = ngx_queue_data(q, ngx_http_oauth_commit_t, queue);
+
+        if (ledger_record_decode(commit->record, commit->len,
+                                 &w->records[w->n])
+            != LEDGER_OK)
+        {
+            /* it was encoded here; the ledger leaves out what has no kind */
+            w->records[w->n].kind = 0;
+        }
+
+        w->n++;
+    }
+
+    return w->n ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_http_oauth_commit_thread(void *data, ngx_log_t *log)
+{
+    ngx_http_oauth_writer_t *w = data;
+
+    w->rc = w->ledger ? ledger_apply(w->ledger, w->records, w->n,
+                                     &w->effects)
+                      : LEDGER_IO;
+
+    ngx_memory_barrier();
+
+    w->written = 1;
+}
+
+
+static void
+ngx_http_oauth_commit_done(ngx_event_t *ev)
+{
+    ngx_http_oauth_commit_end(ev->data, ngx_cycle->log);
+}
+
+
+static void
+ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w, ngx_log_t *log)
+{
+    size_t                    i;
+    uint64_t                  connections[NGX_HTTP_OAUTH_BATCH_MAX];
+    ngx_uint_t                n, durable;
+    ngx_queue_t              *q, done;
+    ngx_http_oauth_commit_t  *commit;
+
+    durable = (w->rc == LEDGER_OK);
+
+    ngx_memzero(connections, sizeof(connections));
+
+    if (durable) {
+        ngx_http_oauth_store_succeeded();
+
+        for (i = 0; i < w->effects.n; i++) {
+            if (connections[w->effects.elts[i].record] == 0) {
+                connections[w->effects.elts[i].record] =
+                                             w->effects.elts[i].connection;
+            }
+        }
+
+        ngx_http_oauth_report(&w->effects, log);
+
+    } else {
+        ngx_http_oauth_store_failed(w->rc, log);
+    }
+
+    w->effects.n = 0;
+
+    ngx_queue_init(&done);
+
+    if (!ngx_queue_empty(&w->writing)) {
+        ngx_queue_add(&done, &w->writing);
+        ngx_queue_init(&w->writing);
+    }
+
+    w->busy = 0;
+
+    if (w->timer.timer_set) {
+        ngx_del_timer(&w->timer);
+    }
+
+    /* the next batch is on its way while the requests of this one go on */
+
+    ngx_http_oauth_commit_start(w, log);
+
+    for (n = 0; !ngx_queue_empty(&done); n++) {
+        q = ngx_queue_head(&done);
+        ngx_queue_remove(q);
+
+        commit = ngx_queue_data(q, ngx_http_oauth_commit_t, queue);
+        commit->connection = connections[n];
+
+        ngx_http_oauth_commit_tell(commit, durable);
+    }
+}
+
+
+static void
+ngx_http_oauth_commit_tell(ngx_http_oauth_commit_t *commit,
+    ngx_uint_t durable)
+{
+    if (commit->handler) {
+        commit->handler(commit->data, durable);
+    }
+
+    ngx_free(commit);
+}
+
+
+static void
+ngx_http_oauth_commit_timer(ngx_event_t *ev)
+{
+    ngx_add_timer(ev, NGX_HTTP_OAUTH_COMMIT_WAIT);
+}
+
+
+ngx_int_t
+ngx_http_oauth_commit_init(ngx_cycle_t *cycle)
+{
+    ngx_http_oauth_writer_t     *w;
+    ngx_http_oauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_oauth_gateway_module);
+
+    w = ngx_pcalloc(cycle->pool, sizeof(ngx_http_oauth_writer_t));
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_init(&w->waiting);
+    ngx_queue_init(&w->writing);
+
+    w->pool = mcf->pool;
+    w->timer.handler = ngx_http_oauth_commit_timer;
+    w->timer.data = w;
+    w->timer.log = cycle->log;
+
+    ngx_http_oauth_writer = w;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_oauth_commit_flush(ngx_cycle_t *cycle)
+{
+    ngx_queue_t              *q;
+    ngx_http_oauth_writer_t  *w;
+
+    w = ngx_http_oauth_writer;
+
+    if (w == NULL) {
+        return;
+    }
+
+    /*
+     * The thread pools have ended before: a batch is written, or its task
+     * was never taken up.
+     */
+
+    if (w->busy && !w->written) {
+        ngx_http_oauth_commit_thread(w, cycle->log);
+    }
+
+    while (!ngx_queue_empty(&w->waiting)) {
+
+        while (!ngx_queue_empty(&w->writing)) {
+            q = ngx_queue_head(&w->writing);
+            ngx_queue_remove(q);
+        }
+
+        if (ngx_http_oauth_commit_gather(w) != NGX_OK) {
+            break;
+        }
+
+        ngx_http_oauth_commit_thread(w, cycle->log);
+
+        if (w->rc != LEDGER_OK) {
+            ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
+                          "oauth gateway lost %ui records at exit: %s", w->n,
+                          ngx_http_oauth_store_error(w->rc));
+            break;
+        }
+    }
+
+    ledger_effects_free(&w->effects);
+    ngx_http_oauth_writer = NULL;
+}

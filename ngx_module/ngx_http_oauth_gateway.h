@@ -1,0 +1,653 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+/*
+ * What the files of the nginx shell share: configuration, the state of a
+ * request, and one paragraph of prototypes a file.
+ */
+
+#ifndef _NGX_HTTP_OAUTH_GATEWAY_H_INCLUDED_
+#define _NGX_HTTP_OAUTH_GATEWAY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ledger.h"
+#include "ledger_connection.h"
+#include "ledger_credential.h"
+#include "ledger_inflate.h"
+#include "ledger_keyring.h"
+#include "ledger_message.h"
+
+
+/* A token request is a handful of parameters; the longest is an assertion. */
+#define NGX_HTTP_OAUTH_BODY_MAX     65536
+
+/* The largest token answer seen (Entra, all claims) is below 32 KB. */
+#define NGX_HTTP_OAUTH_ANSWER_MAX   262144
+
+/* A grant stands at the head of a form; more is not looked at. */
+#define NGX_HTTP_OAUTH_PEEK_MAX     4096
+
+/* One commit takes at most this many records; the rest takes the next. */
+#define NGX_HTTP_OAUTH_BATCH_MAX    256
+
+/* "contact" and "link" stand in every refusal. */
+#define NGX_HTTP_OAUTH_TEXT_MAX     1024
+
+
+typedef enum {
+    NGX_HTTP_OAUTH_MODE_OFF = 0,
+    NGX_HTTP_OAUTH_MODE_PASS,
+    NGX_HTTP_OAUTH_MODE_FLAG,
+    NGX_HTTP_OAUTH_MODE_REJECT
+} ngx_http_oauth_mode_e;
+
+
+typedef enum {
+    NGX_HTTP_OAUTH_ACTION_NONE = 0,
+    NGX_HTTP_OAUTH_ACTION_PASS,
+    NGX_HTTP_OAUTH_ACTION_FLAG,
+    NGX_HTTP_OAUTH_ACTION_REJECT,
+    NGX_HTTP_OAUTH_ACTION_FORWARD
+} ngx_http_oauth_action_e;
+
+
+/* Where the members come from that a variable by prefix reads. */
+
+typedef enum {
+    NGX_HTTP_OAUTH_REQUEST = 0,
+    NGX_HTTP_OAUTH_RESPONSE,
+    NGX_HTTP_OAUTH_USERINFO,
+    NGX_HTTP_OAUTH_ID_TOKEN,
+    NGX_HTTP_OAUTH_ACCESS_TOKEN,
+    NGX_HTTP_OAUTH_ASSERTION,
+    NGX_HTTP_OAUTH_CLIENT_ASSERTION,
+    NGX_HTTP_OAUTH_SOURCES
+} ngx_http_oauth_source_e;
+
+
+/* Why a request is refused: the last part of "type" in a problem document. */
+
+typedef enum {
+    NGX_HTTP_OAUTH_PROBLEM_NONE = 0,
+    NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED,
+    NGX_HTTP_OAUTH_PROBLEM_REVOKED,
+    NGX_HTTP_OAUTH_PROBLEM_BROKEN,
+    NGX_HTTP_OAUTH_PROBLEM_EXPIRED,
+    NGX_HTTP_OAUTH_PROBLEM_ROTATED,
+    NGX_HTTP_OAUTH_PROBLEM_UNKNOWN,
+    NGX_HTTP_OAUTH_PROBLEM_MALFORMED,    /* invalid_request */
+    NGX_HTTP_OAUTH_PROBLEM_TOO_LARGE,
+    NGX_HTTP_OAUTH_PROBLEM_CREDENTIALS,  /* more than one, or malformed */
+    NGX_HTTP_OAUTH_PROBLEM_GRANT,        /* a token request at an API */
+    NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE   /* the ledger cannot be written */
+} ngx_http_oauth_problem_e;
+
+
+/* A mode: a word, or a variable that is evaluated after the look-up. */
+
+typedef struct {
+    ngx_http_complex_value_t  *variable; /* NULL: constant */
+    ngx_uint_t                 constant; /* ngx_http_oauth_mode_e */
+} ngx_http_oauth_mode_t;
+
+
+typedef struct {
+    ngx_str_t                  name;     /* of the limit's variable */
+    ngx_http_complex_value_t   value;
+    ngx_uint_t                 kind;     /* ledger_limit_key_kind_t */
+} ngx_http_oauth_limit_key_t;
+
+
+typedef struct {
+    ngx_uint_t                 n;
+    ngx_uint_t                 nkeys;
+    ngx_http_oauth_limit_key_t keys[LEDGER_LIMIT_KEYS_MAX];
+} ngx_http_oauth_limit_t;
+
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_http_complex_value_t   value;
+} ngx_http_oauth_set_t;
+
+
+typedef struct {
+    ngx_str_t                  type;
+    ngx_http_complex_value_t  *value;    /* NULL: the built-in document */
+    ngx_uint_t                 status;   /* 0: not configured */
+} ngx_http_oauth_refusal_conf_t;
+
+
+/*
+ * One oauth_provider block.  Arrays of VALUEs are ngx_array_t of
+ * ngx_http_complex_value_t; NULL: not configured.
+ */
+
+typedef struct {
+    ngx_str_t                      name;
+
+    ngx_array_t                   *user;
+    ngx_array_t                   *tenant;
+    ngx_array_t                   *login;
+    ngx_array_t                   *owner;
+    ngx_array_t                   *client;      /* NULL: the default order */
+    ngx_array_t                   *issued_at;
+    ngx_array_t                   *access_token;
+    ngx_array_t                   *refresh_token;
+    ngx_array_t                   *expires_in;
+    ngx_array_t                   *refresh_expires_in;
+
+    ngx_array_t                   *limits;  /* of ngx_http_oauth_limit_t */
+    ngx_array_t                   *exempt;  /* of ngx_str_t; NULL: default */
+    ngx_array_t                   *response_set; /* ngx_http_oauth_set_t */
+
+    ngx_http_oauth_refusal_conf_t  refusal;
+    ngx_http_oauth_refusal_conf_t  token_refusal;
+
+    ngx_str_t                      contact;
+    ngx_str_t                      link;
+
+    ngx_uint_t                     dead_status;
+    ngx_http_complex_value_t      *dead_value;
+    ngx_uint_t                     contests;
+    ngx_msec_t                     contest_window;
+    uint64_t                       idle;        /* ms */
+    ngx_flag_t                     refresh_ends_access;
+
+    u_char                        *file;    /* where the block stands */
+    ngx_uint_t                     line;
+} ngx_http_oauth_provider_t;
+
+
+typedef struct {
+    ngx_str_t                      path;
+    ngx_str_t                      key_file;
+    size_t                         max_size;
+    uint64_t                       retention;   /* ms */
+    ngx_flag_t                     sync;
+
+    ngx_array_t                   *providers;  /* ngx_http_oauth_provider_t* */
+    ledger_keyring_t              *keyring;
+    ngx_thread_pool_t             *pool;
+    ngx_uint_t                     used;       /* unsigned  used:1; */
+} ngx_http_oauth_main_conf_t;
+
+
+typedef struct {
+    ngx_http_oauth_provider_t     *token_provider;
+    ngx_http_oauth_mode_t          token_mode;
+    ngx_flag_t                     token_off;
+
+    ngx_http_oauth_provider_t     *guard_provider;
+    ngx_http_oauth_mode_t          guard_mode;
+    ngx_flag_t                     guard_off;
+
+    ngx_array_t                   *token_from; /* NULL: Authorization */
+    ngx_str_t                      token_field; /* form=FIELD */
+    ngx_http_oauth_mode_t          unknown;
+    ngx_http_oauth_mode_t          broken;
+    ngx_flag_t                     details;
+
+    unsigned                       token_set:1;
+    unsigned                       guard_set:1;
+    unsigned                       from_set:1;
+} ngx_http_oauth_loc_conf_t;
+
+
+typedef struct ngx_http_oauth_commit_s  ngx_http_oauth_commit_t;
+
+
+/*
+ * The state of a request.  One for the whole life of it: an internal
+ * redirect (error_page, X-Accel-Redirect) clears the contexts of modules,
+ * so it is found again through the pool's cleanup list.
+ */
+
+typedef struct {
+    ngx_http_request_t            *request;
+    const ngx_http_oauth_provider_t  *provider;
+
+    /* token requests: what the body, or the query, says */
+    json_t                        *sources[NGX_HTTP_OAUTH_SOURCES];
+    ngx_uint_t                     tried;  /* sources that were parsed, bits */
+    ngx_str_t                      body;   /* as read, at most BODY_MAX */
+    size_t                         body_size; /* allocated for it */
+    ngx_str_t                      client;
+    ngx_str_t                      grant;
+    ngx_str_t                      owner;
+    ledger_ms_t                    sent_at;
+
+    /* the answer, as it is held */
+    ngx_buf_t                     *answer;
+    ngx_http_oauth_commit_t       *commit; /* while the record is on its way */
+    ledger_exchange_t             *exchange;
+
+    /* what the ledger says of the token; zero if nothing */
+    uint64_t                       connection_id;
+    ngx_str_t                      raw;        /* of the connection, encoded */
+    ledger_connection_t           *connection; /* decoded at its first use,
+                                                  see ngx_http_oauth_connection
+                                                */
+    ledger_token_id_t              token;
+    ledger_ms_t                    token_expires_at;
+    ngx_uint_t                     verdict;   /* ledger_verdict_t */
+    ngx_uint_t                     action;    /* ngx_http_oauth_action_e */
+    ngx_uint_t                     problem;   /* ngx_http_oauth_problem_e */
+    const char                    *reason;    /* of a malformed request */
+    ngx_str_t                      detail;    /* made once, see refusal */
+
+    /* the first bytes of a body at a guarded location */
+    u_char                        *peek;
+    size_t                         peeked;
+    ngx_str_t                      late_user;
+    ngx_str_t                      late_tenant;
+
+    /* what stands in the place of a special response's page */
+    ngx_str_t                      page;
+    ngx_str_t                      page_type;
+
+    unsigned                       token_endpoint:1; /* the location's kind */
+    unsigned                       body_done:1;  /* read and parsed */
+    unsigned                       body_large:1; /* over BODY_MAX */
+    unsigned                       body_whole:1; /* capture it in memory */
+    unsigned                       body_drop:1;  /* too large: is refused */
+    unsigned                       body_pass:1;  /* too large: goes on */
+    unsigned                       decided:1;  /* token request: all said */
+    unsigned                       refresh:1;  /* it presents a token */
+    unsigned                       named:1;    /* "token" is set */
+    unsigned                       undecided:1;
+    unsigned                       use_due:1;  /* last_used_at is old */
+    unsigned                       late:1;     /* an identity is missing */
+    unsigned                       learned:1;
+    unsigned                       secrets:1;  /* a VALUE is evaluated now */
+    unsigned                       forwarded:1;
+    unsigned                       holding:1;
+    unsigned                       released:1;
+    unsigned                       truncated:1;
+    unsigned                       recorded:1;
+    unsigned                       unrecorded:1; /* answer to be marked so */
+    unsigned                       answer_form:1; /* not JSON */
+    unsigned                       local:1;    /* the gateway answers */
+    unsigned                       peek_on:1;
+    unsigned                       page_due:1;
+    unsigned                       page_sent:1;
+} ngx_http_oauth_ctx_t;
+
+
+extern ngx_module_t  ngx_http_oauth_gateway_module;
+
+
+/* ngx_http_oauth_gateway_module.c */
+
+/*
+ * The request's state, or NULL if no location of ours has seen it.  The
+ * second form makes it; NULL: no memory.
+ */
+
+ngx_http_oauth_ctx_t *ngx_http_oauth_ctx(ngx_http_request_t *r);
+ngx_http_oauth_ctx_t *ngx_http_oauth_ctx_make(ngx_http_request_t *r);
+
+/* The connection that the token belongs to; all zero if there is none. */
+
+const ledger_connection_t *ngx_http_oauth_connection(
+    ngx_http_oauth_ctx_t *ctx);
+
+/* The filters behind this module's; the first marks the answer's header. */
+
+ngx_int_t ngx_http_oauth_next_header(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_next_body(ngx_http_request_t *r, ngx_chain_t *in);
+
+/* Keeps the query string out of nginx's own messages about the request. */
+
+void ngx_http_oauth_mask_log(ngx_http_request_t *r);
+
+
+/* ngx_http_oauth_provider.c: the oauth_provider block */
+
+char *ngx_http_oauth_provider_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_http_oauth_provider_t *ngx_http_oauth_provider_find(
+    ngx_http_oauth_main_conf_t *mcf, ngx_str_t *name);
+
+/* Parses a mode word or variable; "allowed" is a mask of 1 << mode. */
+
+char *ngx_http_oauth_mode_parse(ngx_conf_t *cf, ngx_str_t *word,
+    ngx_uint_t allowed, ngx_http_oauth_mode_t *mode);
+
+
+/* ngx_http_oauth_value.c: evaluation of VALUEs */
+
+/*
+ * ngx_http_oauth_value_open() sets the variable cache aside, so that a map
+ * that was read before the answer is computed anew, and lets members that
+ * hold secrets be read; ngx_http_oauth_value_close() puts everything back.
+ * In between, values live in the request's pool.
+ */
+
+typedef struct {
+    ngx_http_variable_value_t     *variables;
+    int                           *captures;
+    u_char                        *captures_data;
+    ngx_uint_t                     ncaptures;
+    unsigned                       realloc_captures:1;
+    unsigned                       secrets:1;
+} ngx_http_oauth_value_scope_t;
+
+ngx_int_t ngx_http_oauth_value_open(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t secrets,
+    ngx_http_oauth_value_scope_t *scope);
+void ngx_http_oauth_value_close(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_value_scope_t *scope);
+
+/*
+ * The first VALUE of the list that is not empty; an empty string if none
+ * is, or the list is NULL.  NGX_OK or NGX_ERROR.  Inside an open scope.
+ */
+
+ngx_int_t ngx_http_oauth_value_first(ngx_http_request_t *r,
+    ngx_array_t *values, ngx_str_t *value);
+
+/* The mode that holds for this request: opens a scope of its own. */
+
+ngx_uint_t ngx_http_oauth_mode(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, const ngx_http_oauth_mode_t *mode);
+
+
+/* ngx_http_oauth_variables.c */
+
+ngx_int_t ngx_http_oauth_variables_add(ngx_conf_t *cf);
+char *ngx_http_oauth_json_variable(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * ngx_http_oauth_source() is the message behind a source, parsed at its
+ * first use; NULL: there is none.  Lives as long as ctx.
+ */
+
+json_t *ngx_http_oauth_source(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t source);
+
+/*
+ * Whether the text is, or holds, a secret of one of the request's messages:
+ * such a text is no identity, and goes into no log and no store.
+ */
+
+ngx_uint_t ngx_http_oauth_secret(ngx_http_oauth_ctx_t *ctx, ngx_str_t *value);
+
+/*
+ * Words of the tables, for variables, logs and documents alike; an empty
+ * one for 0.
+ */
+
+ngx_str_t *ngx_http_oauth_verdict_word(ngx_uint_t verdict);
+ngx_str_t *ngx_http_oauth_problem_word(ngx_uint_t problem);
+
+
+/* ngx_http_oauth_body.c: request bodies, read whole or peeked at */
+
+/*
+ * Reads the body into ctx->body, whole, at most BODY_MAX bytes, and then
+ * runs the phases on: the caller returns what this returns.  NGX_DECLINED:
+ * it is there.  Over the bound, ctx->body_large is set.
+ */
+
+ngx_int_t ngx_http_oauth_body_read(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_body_filter_init(ngx_conf_t *cf);
+
+/*
+ * Parses the body and the query string into the source "request".  NGX_OK;
+ * NGX_DECLINED: ctx->problem and ctx->reason say what is wrong; NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_body_parse(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/* Whether a Content-Type (NULL allowed) is that media type. */
+
+ngx_uint_t ngx_http_oauth_media_type(ngx_str_t *type, const char *name);
+
+
+/* ngx_http_oauth_peek.c: token requests at locations of API calls */
+
+/*
+ * ngx_http_oauth_peek_start() decides whether the body of a guarded request
+ * is looked at; ngx_http_oauth_peek() is given what the body filter passes
+ * on, and ngx_http_oauth_peek_query() looks at the query string.  NGX_OK: go
+ * on; else a status to end the request with, its page being prepared.
+ */
+
+void ngx_http_oauth_peek_start(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_peek(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in);
+ngx_int_t ngx_http_oauth_peek_query(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+
+/* ngx_http_oauth_token_endpoint.c: the way of a token request */
+
+ngx_int_t ngx_http_oauth_token_endpoint_handler(ngx_http_request_t *r);
+
+/* Removes X-OAuth-Owner from what goes to the provider. */
+
+void ngx_http_oauth_owner_strip(ngx_http_request_t *r);
+
+/* Resolves ctx->owner; before the header is stripped. */
+
+ngx_int_t ngx_http_oauth_owner_resolve(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+
+/* ngx_http_oauth_capture.c: the way of its answer */
+
+/*
+ * Both are called by the module's filters, for a request that has been
+ * forwarded from a token endpoint.  NGX_DECLINED: nothing is held, go on.
+ */
+
+ngx_int_t ngx_http_oauth_capture_header(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_capture_body(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in);
+
+
+/* ngx_http_oauth_exchange.c: from an answer to a record */
+
+/*
+ * Reads the answer's message, evaluates the provider's VALUEs and fills
+ * ctx->exchange, whose strings live in the request's pool.  NGX_OK;
+ * NGX_DECLINED: no token answer, nothing to record; NGX_ABORT: an answer
+ * that cannot be understood or recorded; NGX_ERROR: no memory.
+ */
+
+ngx_int_t ngx_http_oauth_exchange_read(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *answer);
+
+/*
+ * Applies response_set: *text is the answer serialised anew, in the pool.
+ * NGX_OK; NGX_DECLINED: nothing to change; NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_exchange_set(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
+
+/* The identity as the ledger takes it: beyond its bound it is unknown. */
+
+ledger_slice_t ngx_http_oauth_identity(ngx_http_request_t *r,
+    ngx_str_t *value, const char *name);
+
+
+/* ngx_http_oauth_guard.c: the way of an API call */
+
+ngx_int_t ngx_http_oauth_guard_handler(ngx_http_request_t *r);
+
+/* Called for the answer's header: marks it, and learns from it. */
+
+ngx_int_t ngx_http_oauth_guard_answer(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * Looks a token up and fills the state's verdict and connection.  NGX_OK;
+ * NGX_ERROR: the ledger cannot be read.
+ */
+
+ngx_int_t ngx_http_oauth_guard_judge(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *token);
+
+
+/* ngx_http_oauth_refusal.c: what a refused runner is told */
+
+/*
+ * Answers an API call, or a token request, with the state's problem.  The
+ * result is what a handler of the running phase returns: NGX_DONE where the
+ * request has been finalized, else what finalizes it.
+ */
+
+ngx_int_t ngx_http_oauth_refusal_api(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_refusal_token(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * Prepares the refusal of a request whose body filter found a token
+ * request: the special response with the status that is returned then gets
+ * this page instead of nginx's.
+ */
+
+ngx_int_t ngx_http_oauth_refusal_page(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/* Adds OAuth-Connection-Status; takes away the provider's own. */
+
+ngx_int_t ngx_http_oauth_refusal_mark(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * Texts for variables, made once a request and in its pool; empty if there
+ * is nothing to tell.  NGX_OK or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_refusal_detail(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
+ngx_int_t ngx_http_oauth_refusal_document(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
+
+/*
+ * Whether a slot of the connection is contested (R7): 1, or 0 also where
+ * that is not known.
+ */
+
+ngx_int_t ngx_http_oauth_refusal_contested(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/* RFC 3339, UTC, milliseconds: "2026-11-22T17:48:29.000Z". */
+
+#define NGX_HTTP_OAUTH_TIME_LEN  (sizeof("2026-11-22T17:48:29.000Z") - 1)
+
+u_char *ngx_http_oauth_time(u_char *p, ledger_ms_t at);
+
+
+/* ngx_http_oauth_store.c: the ledger of this worker */
+
+/*
+ * The worker's ledger, or NULL while it cannot be opened.  "writable" is
+ * false too after a commit failed, until one succeeds.
+ */
+
+ledger_t *ngx_http_oauth_store(void);
+ngx_uint_t ngx_http_oauth_store_writable(void);
+void ngx_http_oauth_store_failed(ledger_rc_t rc, ngx_log_t *log);
+void ngx_http_oauth_store_succeeded(void);
+const char *ngx_http_oauth_store_error(ledger_rc_t rc);
+
+/*
+ * ngx_http_oauth_store_judge() looks a token up; the result is the worker's
+ * and good until the next call.  "id" is the name that was found, or the
+ * one under the first key.  NULL: the ledger cannot be read.
+ *
+ * ngx_http_oauth_store_name() names a token of an answer: as it was named
+ * before, if it was, so that a token that is repeated after a change of keys
+ * is known.  *key is the id of that key.  NGX_OK or NGX_ERROR.
+ */
+
+const ledger_judgement_t *ngx_http_oauth_store_judge(ngx_str_t *token,
+    ledger_token_id_t *id);
+ngx_int_t ngx_http_oauth_store_name(ngx_str_t *token, ledger_token_id_t *id,
+    uint32_t *key);
+
+char *ngx_http_oauth_store_check(ngx_conf_t *cf,
+    ngx_http_oauth_main_conf_t *mcf);
+ngx_int_t ngx_http_oauth_store_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_oauth_store_init_process(ngx_cycle_t *cycle);
+void ngx_http_oauth_store_exit_process(ngx_cycle_t *cycle);
+
+
+/* ngx_http_oauth_commit.c: records on their way to the disk */
+
+typedef void (*ngx_http_oauth_commit_pt)(void *data, ngx_uint_t durable);
+
+/*
+ * ngx_http_oauth_commit() queues one record.  All that waits when the
+ * writer is free goes into one transaction.  The record is encoded at once:
+ * nothing of it is referred to later.  "handler" (NULL allowed) is called
+ * in this worker's event loop when the record is durable, or is known not
+ * to be; ngx_http_oauth_commit_forget() takes handler and data out of it
+ * again: the record goes on.
+ *
+ * NULL: no memory, no ledger, or a field beyond its bound; the handler is
+ * not called then.
+ */
+
+ngx_http_oauth_commit_t *ngx_http_oauth_commit(const ledger_record_t *record,
+    ngx_http_oauth_commit_pt handler, void *data);
+void ngx_http_oauth_commit_forget(ngx_http_oauth_commit_t *commit);
+
+/* Inside the handler: the connection that the record changed; 0: none. */
+
+uint64_t ngx_http_oauth_commit_connection(
+    const ngx_http_oauth_commit_t *commit);
+ngx_int_t ngx_http_oauth_commit_init(ngx_cycle_t *cycle);
+
+/* Writes what still waits, in this thread: the worker is about to exit. */
+
+void ngx_http_oauth_commit_flush(ngx_cycle_t *cycle);
+
+ledger_ms_t ngx_http_oauth_now(void);
+
+
+/* ngx_http_oauth_report.c: what the log says of a change */
+
+void ngx_http_oauth_report(const ledger_effects_t *effects, ngx_log_t *log);
+
+/* Copies text with everything that a log line must not hold replaced. */
+
+#define NGX_HTTP_OAUTH_LOG_MAX  64
+
+u_char *ngx_http_oauth_report_safe(u_char *p, const u_char *text,
+    size_t len);
+
+
+/* ngx_http_oauth_upstream.c: what proxy's configuration must be here */
+
+/*
+ * Checks and sets proxy's merged configuration of a token location.
+ * NGX_CONF_OK or NGX_CONF_ERROR (logged).
+ */
+
+char *ngx_http_oauth_upstream_check(ngx_conf_t *cf,
+    const ngx_http_oauth_provider_t *provider, const char *directive);
+
+
+#define ngx_http_oauth_slice(str)                                             \
+    ((ledger_slice_t) { (str)->data, (str)->len })
+
+
+#endif /* _NGX_HTTP_OAUTH_GATEWAY_H_INCLUDED_ */

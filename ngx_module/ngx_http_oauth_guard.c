@@ -1,0 +1,598 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+
+#include "ngx_http_oauth_gateway.h"
+
+
+/* The core keeps last_used_at to the hour: no more is written. */
+#define NGX_HTTP_OAUTH_USE_EVERY  (3600 * 1000)
+
+
+static ngx_int_t ngx_http_oauth_guard_token(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf,
+    ngx_str_t *token);
+static ngx_int_t ngx_http_oauth_guard_authorization(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *token);
+static ngx_int_t ngx_http_oauth_guard_values(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_array_t *values, ngx_str_t *token);
+static ngx_int_t ngx_http_oauth_guard_field(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *field, ngx_str_t *token);
+static ngx_int_t ngx_http_oauth_guard_add(ngx_http_oauth_ctx_t *ctx,
+    const ledger_slice_t *found, ngx_str_t *token);
+static ngx_int_t ngx_http_oauth_guard_malformed(ngx_http_oauth_ctx_t *ctx,
+    const char *reason);
+static ngx_int_t ngx_http_oauth_guard_act(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf);
+static ngx_uint_t ngx_http_oauth_guard_mode(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf);
+static ngx_uint_t ngx_http_oauth_guard_problem(ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_guard_late(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static void ngx_http_oauth_guard_learn(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t alive, ngx_uint_t dead);
+static ngx_uint_t ngx_http_oauth_guard_dead(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_oauth_guard_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   token;
+    ngx_http_oauth_ctx_t       *ctx;
+    ngx_http_oauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
+
+    if (lcf->guard_provider == NULL || lcf->guard_off) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_oauth_ctx_make(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->token_endpoint || ctx->action == NGX_HTTP_OAUTH_ACTION_REJECT) {
+        /* a token request; or the page of a refusal, by error_page */
+        return NGX_DECLINED;
+    }
+
+    ctx->provider = lcf->guard_provider;
+
+    if (lcf->token_field.len) {
+        rc = ngx_http_oauth_body_read(r, ctx);
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    ctx->sent_at = ngx_http_oauth_now();
+    ctx->verdict = LEDGER_VERDICT_NONE;
+
+    rc = ngx_http_oauth_guard_token(r, ctx, lcf, &token);
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_OK && token.len
+        && ngx_http_oauth_guard_judge(r, ctx, &token) != NGX_OK)
+    {
+        /* R: what cannot be looked up is unknown, and unknown may pass */
+        ctx->verdict = LEDGER_VERDICT_UNKNOWN;
+        ctx->unrecorded = 1;
+    }
+
+    ngx_http_oauth_owner_strip(r);
+
+    return ngx_http_oauth_guard_act(r, ctx, lcf);
+}
+
+
+/* NGX_OK, the token may be empty; NGX_DECLINED: a problem; NGX_ERROR. */
+
+static ngx_int_t
+ngx_http_oauth_guard_token(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_loc_conf_t *lcf, ngx_str_t *token)
+{
+    ngx_str_null(token);
+
+    if (lcf->token_field.len) {
+        return ngx_http_oauth_guard_field(r, ctx, &lcf->token_field, token);
+    }
+
+    if (lcf->token_from) {
+        return ngx_http_oauth_guard_values(r, ctx, lcf->token_from, token);
+    }
+
+    return ngx_http_oauth_guard_authorization(r, ctx, token);
+}
+
+
+static ngx_int_t
+ngx_http_oauth_guard_authorization(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *token)
+{
+    ledger_rc_t       rc;
+    ngx_str_t         query;
+    ledger_slice_t    found;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL) {
+        return NGX_OK;
+    }
+
+    rc = ledger_credential_token(ngx_http_oauth_slice(&h->value), &found);
+
+    if (rc == LEDGER_NOT_FOUND) {
+        return NGX_OK;
+    }
+
+    if (rc != LEDGER_OK) {
+        return ngx_http_oauth_guard_malformed(ctx,
+                           "the Authorization field holds no single token");
+    }
+
+    /* RFC 6750, 2: a client must not use more than one method */
+
+    if (r->args.len
+        && ngx_http_arg(r, (u_char *) "access_token",
+                        sizeof("access_token") - 1, &query)
+           == NGX_OK)
+    {
+        return ngx_http_oauth_guard_malformed(ctx,
+                           "a token stands in the Authorization field and in "
+                           "the query string");
+    }
+
+    token->data = (u_char *) found.data;
+    token->len = found.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_guard_values(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_array_t *values, ngx_str_t *token)
+{
+    ngx_str_t                  value;
+    ngx_uint_t                 i;
+    ledger_rc_t                rc;
+    ledger_slice_t             found;
+    ngx_http_complex_value_t  *cv;
+
+    cv = values->elts;
+
+    for (i = 0; i < values->nelts; i++) {
+
+        if (ngx_http_complex_value(r, &cv[i], &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len == 0) {
+            continue;
+        }
+
+        /* with a scheme in front, or the bare token */
+
+        rc = ledger_credential_token(ngx_http_oauth_slice(&value), &found);
+
+        if (rc == LEDGER_NOT_FOUND) {
+
+            if (ngx_strlchr(value.data, value.data + value.len, ' ')) {
+                /* another scheme: Basic names a client, not a token */
+                continue;
+            }
+
+            found = ngx_http_oauth_slice(&value);
+
+            rc = ledger_credential_plain(found) ? LEDGER_OK
+                                                : LEDGER_MALFORMED;
+        }
+
+        if (rc != LEDGER_OK) {
+            return ngx_http_oauth_guard_malformed(ctx,
+                           "what should be a token is none");
+        }
+
+        if (ngx_http_oauth_guard_add(ctx, &found, token) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_guard_field(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *field, ngx_str_t *token)
+{
+    char             buf[LEDGER_SCALAR_MAX];
+    ngx_int_t        rc;
+    ledger_slice_t   found;
+
+    if (ctx->body_large || ctx->body.len == 0) {
+        /* an upload: what it holds is not looked at */
+        return NGX_OK;
+    }
+
+    if (ctx->sources[NGX_HTTP_OAUTH_REQUEST] == NULL) {
+        rc = ngx_http_oauth_body_parse(r, ctx);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc != NGX_OK) {
+            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
+        }
+    }
+
+    if (ledger_message_member(ctx->sources[NGX_HTTP_OAUTH_REQUEST],
+                              ngx_http_oauth_slice(field), buf, &found)
+        != LEDGER_OK
+        || found.len == 0)
+    {
+        return ngx_http_oauth_guard_authorization(r, ctx, token);
+    }
+
+    if (r->headers_in.authorization) {
+
+        if (ngx_http_oauth_guard_authorization(r, ctx, token) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return ngx_http_oauth_guard_add(ctx, &found, token);
+}
+
+
+/* The same token twice is one credential; two tokens are none. */
+
+static ngx_int_t
+ngx_http_oauth_guard_add(ngx_http_oauth_ctx_t *ctx,
+    const ledger_slice_t *found, ngx_str_t *token)
+{
+    if (token->len
+        && (token->len != found->len
+            || CRYPTO_memcmp(token->data, found->data, found->len) != 0))
+    {
+        return ngx_http_oauth_guard_malformed(ctx,
+                                              "it holds more than one token");
+    }
+
+    token->data = (u_char *) found->data;
+    token->len = found->len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_guard_malformed(ngx_http_oauth_ctx_t *ctx, const char *reason)
+{
+    ctx->problem = NGX_HTTP_OAUTH_PROBLEM_CREDENTIALS;
+    ctx->reason = reason;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *token)
+{
+    const ledger_judgement_t  *j;
+
+    j = ngx_http_oauth_store_judge(token, &ctx->token);
+    if (j == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->named = 1;
+    ctx->verdict = j->verdict;
+
+    if (j->verdict == LEDGER_VERDICT_UNKNOWN) {
+        return NGX_OK;
+    }
+
+    if (j->connection.provider.len != ctx->provider->name.len
+        || ngx_memcmp(j->connection.provider.data, ctx->provider->name.data,
+                      ctx->provider->name.len)
+           != 0)
+    {
+        /* a token of another provider says nothing about this one */
+        ctx->verdict = LEDGER_VERDICT_UNKNOWN;
+        ctx->named = 0;
+        return NGX_OK;
+    }
+
+    ctx->undecided = j->undecided;
+    ctx->connection_id = j->connection.id;
+
+    ctx->use_due = (j->verdict == LEDGER_VERDICT_ACTIVE
+                    && j->connection.last_used_at + NGX_HTTP_OAUTH_USE_EVERY
+                       <= ngx_http_oauth_now());
+
+    ctx->late = ((j->connection.user.len == 0 && ctx->provider->user)
+                 || (j->connection.tenant.len == 0 && ctx->provider->tenant));
+
+    ctx->raw.data = ngx_pnalloc(r->pool, j->len);
+    if (ctx->raw.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ctx->raw.data, j->buf, j->len);
+    ctx->raw.len = j->len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_loc_conf_t *lcf)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  mode;
+
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE) {
+        ctx->problem = ngx_http_oauth_guard_problem(ctx);
+    }
+
+    mode = NGX_HTTP_OAUTH_MODE_PASS;
+
+    if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
+        mode = ngx_http_oauth_guard_mode(r, ctx, lcf);
+    }
+
+    if (mode == NGX_HTTP_OAUTH_MODE_REJECT) {
+        ctx->action = NGX_HTTP_OAUTH_ACTION_REJECT;
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "oauth gateway refused a call to \"%V\": %V, connection "
+                      "\"%uL\"", &ctx->provider->name,
+                      ngx_http_oauth_problem_word(ctx->problem),
+                      ctx->connection_id);
+
+        return ngx_http_oauth_refusal_api(r, ctx);
+    }
+
+    ctx->action = (mode == NGX_HTTP_OAUTH_MODE_FLAG)
+                  ? NGX_HTTP_OAUTH_ACTION_FLAG
+                  : NGX_HTTP_OAUTH_ACTION_PASS;
+
+    if (ctx->late && ngx_http_oauth_guard_late(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_oauth_peek_query(r, ctx);
+    if (rc == NGX_OK) {
+        ngx_http_oauth_peek_start(r, ctx);
+        return NGX_DECLINED;
+    }
+
+    return rc;
+}
+
+
+/* What could be refused, by the mode; PROBLEM_NONE: it passes. */
+
+static ngx_uint_t
+ngx_http_oauth_guard_problem(ngx_http_oauth_ctx_t *ctx)
+{
+    switch (ctx->verdict) {
+
+    case LEDGER_VERDICT_SUPERSEDED:
+        return NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED;
+
+    case LEDGER_VERDICT_REVOKED:
+        return NGX_HTTP_OAUTH_PROBLEM_REVOKED;
+
+    case LEDGER_VERDICT_BROKEN:
+        return NGX_HTTP_OAUTH_PROBLEM_BROKEN;
+
+    case LEDGER_VERDICT_UNKNOWN:
+        return NGX_HTTP_OAUTH_PROBLEM_UNKNOWN;
+
+    default:
+        /* active or none; expired and rotated are cured by the refresh that
+           the provider's 401 brings about */
+        return NGX_HTTP_OAUTH_PROBLEM_NONE;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_guard_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_loc_conf_t *lcf)
+{
+    ngx_uint_t  mode, ceiling;
+
+    ceiling = ngx_http_oauth_mode(r, ctx, &lcf->guard_mode);
+
+    if (ctx->undecided) {
+        /* R1: only the provider knows which of two it kept */
+        ceiling = ngx_min(ceiling, NGX_HTTP_OAUTH_MODE_FLAG);
+    }
+
+    switch (ctx->problem) {
+
+    case NGX_HTTP_OAUTH_PROBLEM_BROKEN:
+        mode = ngx_http_oauth_mode(r, ctx, &lcf->broken);
+        break;
+
+    case NGX_HTTP_OAUTH_PROBLEM_UNKNOWN:
+        /* a ledger that cannot be read is no reason to refuse */
+        mode = ctx->named ? ngx_http_oauth_mode(r, ctx, &lcf->unknown)
+                          : NGX_HTTP_OAUTH_MODE_PASS;
+        break;
+
+    default:
+        mode = ceiling;
+    }
+
+    return ngx_min(mode, ceiling);
+}
+
+
+/*
+ * R8: an API call may name the tenant or the user.  It is read now, while
+ * the path is the client's, and believed when the provider has answered.
+ */
+
+static ngx_int_t
+ngx_http_oauth_guard_late(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_int_t                      rc;
+    const ledger_connection_t     *connection;
+    ngx_http_oauth_value_scope_t   scope;
+
+    connection = ngx_http_oauth_connection(ctx);
+
+    if (ngx_http_oauth_value_open(r, ctx, 0, &scope) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_OK;
+
+    if (connection->user.len == 0) {
+        rc = ngx_http_oauth_value_first(r, ctx->provider->user,
+                                        &ctx->late_user);
+    }
+
+    if (rc == NGX_OK && connection->tenant.len == 0) {
+        rc = ngx_http_oauth_value_first(r, ctx->provider->tenant,
+                                        &ctx->late_tenant);
+    }
+
+    ngx_http_oauth_value_close(r, ctx, &scope);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_oauth_guard_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_uint_t       alive, dead;
+    ledger_record_t  record;
+
+    if (r->upstream == NULL || r->upstream->headers_in.status_n == 0
+        || ctx->connection_id == 0 || ctx->learned)
+    {
+        return NGX_OK;
+    }
+
+    ctx->learned = 1;
+
+    dead = ngx_http_oauth_guard_dead(r, ctx);
+    alive = !dead && r->upstream->headers_in.status_n >= NGX_HTTP_OK
+            && r->upstream->headers_in.status_n < NGX_HTTP_SPECIAL_RESPONSE;
+
+    ngx_http_oauth_guard_learn(r, ctx, alive, dead);
+
+    if (!alive) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&record, sizeof(ledger_record_t));
+    record.at = ngx_http_oauth_now();
+
+    if (ctx->late_user.len || ctx->late_tenant.len) {
+
+        record.kind = LEDGER_BINDING;
+        record.u.binding.connection = ctx->connection_id;
+        record.u.binding.user = ngx_http_oauth_identity(r, &ctx->late_user,
+                                                        "user");
+        record.u.binding.tenant = ngx_http_oauth_identity(r,
+                                                          &ctx->late_tenant,
+                                                          "tenant");
+
+        (void) ngx_http_oauth_commit(&record, NULL, NULL);
+    }
+
+    if (ctx->use_due) {
+        record.kind = LEDGER_USE;
+        record.u.use.connection = ctx->connection_id;
+
+        (void) ngx_http_oauth_commit(&record, NULL, NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+/* R1 and R10: only an answer that would change the ledger is recorded. */
+
+static void
+ngx_http_oauth_guard_learn(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_uint_t alive, ngx_uint_t dead)
+{
+    ledger_record_t  record;
+
+    switch (ctx->verdict) {
+
+    case LEDGER_VERDICT_SUPERSEDED:
+        if (!alive && !(dead && ctx->undecided)) {
+            return;
+        }
+
+        break;
+
+    case LEDGER_VERDICT_BROKEN:
+        if (!alive) {
+            return;
+        }
+
+        break;
+
+    case LEDGER_VERDICT_ACTIVE:
+        if (!dead) {
+            return;
+        }
+
+        break;
+
+    default:
+        return;
+    }
+
+    ngx_memzero(&record, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_ANSWER;
+    record.at = ngx_http_oauth_now();
+    record.u.answer.connection = ctx->connection_id;
+    record.u.answer.token = ctx->token;
+    record.u.answer.sent_at = ctx->sent_at;
+    record.u.answer.alive = alive;
+
+    (void) ngx_http_oauth_commit(&record, NULL, NULL);
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_guard_dead(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_str_t  value;
+
+    if (r->upstream->headers_in.status_n != ctx->provider->dead_status) {
+        return 0;
+    }
+
+    if (ctx->provider->dead_value == NULL) {
+        return 1;
+    }
+
+    return ngx_http_complex_value(r, ctx->provider->dead_value, &value)
+           == NGX_OK
+           && value.len
+           && !(value.len == 1 && value.data[0] == '0');
+}

@@ -1,0 +1,408 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+
+#include "ngx_http_oauth_gateway.h"
+
+
+static ngx_int_t ngx_http_oauth_token_begin(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf);
+static ngx_int_t ngx_http_oauth_token_read(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_token_client(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_token_default_client(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *client);
+static ngx_int_t ngx_http_oauth_token_member(ngx_http_request_t *r,
+    json_t *message, const char *name, ngx_str_t *value);
+static ngx_int_t ngx_http_oauth_token_presented(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_token_decide(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf);
+static ngx_int_t ngx_http_oauth_token_refuse(ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_http_oauth_token_endpoint_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_oauth_ctx_t       *ctx;
+    ngx_http_oauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
+
+    if (lcf->token_provider == NULL || lcf->token_off) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_oauth_ctx_make(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->decided) {
+        /* error_page has led back to here: all is said */
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_oauth_token_begin(r, ctx, lcf);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_oauth_body_read(r, ctx);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ctx->decided = 1;
+
+    if (ngx_http_oauth_token_read(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_oauth_token_decide(r, ctx, lcf);
+}
+
+
+static ngx_int_t
+ngx_http_oauth_token_begin(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_loc_conf_t *lcf)
+{
+    if (r != r->main) {
+
+        /* a subrequest has no body of its own that could be read here */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "oauth gateway: a subrequest cannot use the token "
+                      "endpoint of \"%V\"", &lcf->token_provider->name);
+
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    ctx->provider = lcf->token_provider;
+    ctx->token_endpoint = 1;
+    ctx->verdict = LEDGER_VERDICT_NONE;
+
+    /* in flag mode nothing is refused: what is too large goes on */
+
+    ctx->body_drop = (lcf->token_mode.variable == NULL
+                      && lcf->token_mode.constant
+                         == NGX_HTTP_OAUTH_MODE_REJECT);
+
+    ngx_http_oauth_mask_log(r);
+
+    return NGX_OK;
+}
+
+
+/* All that is known before the exchange. */
+
+static ngx_int_t
+ngx_http_oauth_token_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    json_t                        *request;
+    ngx_str_t                      code;
+    ngx_http_oauth_value_scope_t   scope;
+
+    if (ngx_http_oauth_body_parse(r, ctx) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_oauth_value_open(r, ctx, 1, &scope) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_oauth_value_first(r, ctx->provider->owner, &ctx->owner)
+        != NGX_OK
+        || ngx_http_oauth_token_client(r, ctx) != NGX_OK)
+    {
+        ngx_http_oauth_value_close(r, ctx, &scope);
+        return NGX_ERROR;
+    }
+
+    ngx_http_oauth_value_close(r, ctx, &scope);
+
+    ngx_http_oauth_owner_strip(r);
+
+    request = ctx->sources[NGX_HTTP_OAUTH_REQUEST];
+
+    if (ngx_http_oauth_token_member(r, request, "grant_type", &ctx->grant)
+        != NGX_OK
+        || ngx_http_oauth_token_member(r, request, "code", &code) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->grant.len == 0 && code.len) {
+        /* GitHub, Slack */
+        ngx_str_set(&ctx->grant, "authorization_code");
+    }
+
+    return ngx_http_oauth_token_presented(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_oauth_token_client(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    if (ctx->provider->client) {
+        return ngx_http_oauth_value_first(r, ctx->provider->client,
+                                          &ctx->client);
+    }
+
+    return ngx_http_oauth_token_default_client(r, ctx, &ctx->client);
+}
+
+
+/* The body's client_id, Basic's user name, the assertion's issuer. */
+
+static ngx_int_t
+ngx_http_oauth_token_default_client(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *client)
+{
+    size_t            len;
+    u_char            name[LEDGER_IDENTITY_MAX];
+    json_t           *message;
+    ngx_table_elt_t  *h;
+
+    message = ctx->sources[NGX_HTTP_OAUTH_REQUEST];
+
+    if (ngx_http_oauth_token_member(r, message, "client_id", client)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    h = r->headers_in.authorization;
+
+    if (client->len == 0 && h != NULL
+        && ledger_credential_basic(ngx_http_oauth_slice(&h->value), name,
+                                   sizeof(name), &len)
+           == LEDGER_OK
+        && len)
+    {
+        client->data = ngx_pnalloc(r->pool, len);
+        if (client->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(client->data, name, len);
+        client->len = len;
+    }
+
+    if (client->len) {
+        return NGX_OK;
+    }
+
+    message = ngx_http_oauth_source(r, ctx, NGX_HTTP_OAUTH_CLIENT_ASSERTION);
+
+    return ngx_http_oauth_token_member(r, message, "iss", client);
+}
+
+
+/* The text of a member, copied to the pool; empty if there is none. */
+
+static ngx_int_t
+ngx_http_oauth_token_member(ngx_http_request_t *r, json_t *message,
+    const char *name, ngx_str_t *value)
+{
+    char             buf[LEDGER_SCALAR_MAX];
+    ledger_slice_t   slice, member;
+
+    ngx_str_null(value);
+
+    slice.data = (u_char *) name;
+    slice.len = ngx_strlen(name);
+
+    if (message == NULL
+        || ledger_message_member(message, slice, buf, &member) != LEDGER_OK
+        || member.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    value->data = ngx_pnalloc(r->pool, member.len);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(value->data, member.data, member.len);
+    value->len = member.len;
+
+    return NGX_OK;
+}
+
+
+/* What the ledger says of the refresh token that is presented. */
+
+static ngx_int_t
+ngx_http_oauth_token_presented(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_str_t  token;
+
+    if (ctx->grant.len != sizeof("refresh_token") - 1
+        || ngx_strncmp(ctx->grant.data, "refresh_token",
+                       sizeof("refresh_token") - 1)
+           != 0)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_oauth_token_member(r, ctx->sources[NGX_HTTP_OAUTH_REQUEST],
+                                    "refresh_token", &token)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (token.len == 0) {
+        return NGX_OK;
+    }
+
+    ctx->refresh = 1;
+
+    /* without a ledger it is unknown, and so is refused or marked below */
+
+    (void) ngx_http_oauth_guard_judge(r, ctx, &token);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_token_decide(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_loc_conf_t *lcf)
+{
+    ngx_uint_t  mode;
+
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE) {
+
+        if (ctx->verdict == LEDGER_VERDICT_SUPERSEDED) {
+            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED;
+
+        } else if (ctx->verdict == LEDGER_VERDICT_REVOKED) {
+            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_REVOKED;
+
+        } else if (!ngx_http_oauth_store_writable()) {
+            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE;
+        }
+    }
+
+    mode = ngx_http_oauth_mode(r, ctx, &lcf->token_mode);
+
+    if (ctx->undecided && mode == NGX_HTTP_OAUTH_MODE_REJECT) {
+        /* R1: only the provider knows which of two it kept */
+        mode = NGX_HTTP_OAUTH_MODE_FLAG;
+    }
+
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE
+        || mode != NGX_HTTP_OAUTH_MODE_REJECT)
+    {
+        ctx->action = NGX_HTTP_OAUTH_ACTION_FORWARD;
+
+        if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
+            && mode == NGX_HTTP_OAUTH_MODE_FLAG)
+        {
+            ctx->action = NGX_HTTP_OAUTH_ACTION_FLAG;
+        }
+
+        ctx->unrecorded =
+                        (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE);
+        ctx->forwarded = 1;
+        ctx->sent_at = ngx_http_oauth_now();
+
+        return NGX_DECLINED;
+    }
+
+    ctx->action = NGX_HTTP_OAUTH_ACTION_REJECT;
+
+    /* allow, deny and the auth modules speak first */
+
+    r->content_handler = ngx_http_oauth_token_refuse;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_token_refuse(ngx_http_request_t *r)
+{
+    ngx_http_oauth_ctx_t  *ctx;
+
+    ctx = ngx_http_oauth_ctx(r);
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "oauth gateway refused a token request for \"%V\": %V",
+                  &ctx->provider->name,
+                  ngx_http_oauth_problem_word(ctx->problem));
+
+    return ngx_http_oauth_refusal_token(r, ctx);
+}
+
+
+/*
+ * A pointer into an element of the list may be held elsewhere: the element
+ * is left where it is and the list is cut around it.
+ */
+
+void
+ngx_http_oauth_owner_strip(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part, *rest;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+
+            if (part->nelts == 0) {
+                i = (ngx_uint_t) -1;
+                continue;
+            }
+        }
+
+        if (h[i].key.len != sizeof("X-OAuth-Owner") - 1
+            || ngx_strncasecmp(h[i].key.data, (u_char *) "X-OAuth-Owner",
+                               sizeof("X-OAuth-Owner") - 1)
+               != 0)
+        {
+            continue;
+        }
+
+        rest = ngx_palloc(r->pool, sizeof(ngx_list_part_t));
+        if (rest == NULL) {
+            h[i].value.len = 0;
+            return;
+        }
+
+        rest->elts = &h[i + 1];
+        rest->nelts = part->nelts - i - 1;
+        rest->next = part->next;
+
+        if (r->headers_in.headers.last == part) {
+            /* a later push must not write over what is behind */
+            r->headers_in.headers.last = rest;
+            r->headers_in.headers.nalloc -= i + 1;
+        }
+
+        part->nelts = i;
+        part->next = rest;
+
+        i = part->nelts - 1;
+    }
+}
