@@ -941,7 +941,7 @@ ngx_http_oauth_facts_slots(ngx_http_oauth_facts_t *f, ledger_t *ledger)
     ledger_ms_t                       now;
     ngx_uint_t                        full;
     ledger_slot_t                     slot;
-    const ledger_connection_t  *c;
+    const ledger_connection_t        *c;
     const ngx_http_oauth_provider_t  *provider;
 
     c = ngx_http_oauth_connection(f->ctx);
@@ -1265,8 +1265,8 @@ ngx_http_oauth_detail_superseded(ngx_http_oauth_facts_t *f, u_char *p,
 static u_char *
 ngx_http_oauth_detail_ended(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
 {
-    ngx_uint_t            alone;
-    const char           *kind;
+    ngx_uint_t                  alone;
+    const char                 *kind;
     const ledger_connection_t  *c;
 
     c = ngx_http_oauth_connection(f->ctx);
@@ -1396,7 +1396,7 @@ ngx_http_oauth_detail_request(ngx_http_oauth_facts_t *f, u_char *p,
 static u_char *
 ngx_http_oauth_detail_limit(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
 {
-    ngx_uint_t           i, n;
+    ngx_uint_t                 i, n;
     const ledger_limit_key_t  *key;
 
     if (f->limit == NULL) {
@@ -1432,7 +1432,7 @@ ngx_http_oauth_detail_limit(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
 static u_char *
 ngx_http_oauth_detail_cost(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
 {
-    ngx_uint_t            i;
+    ngx_uint_t                  i;
     const ledger_connection_t  *c;
 
     c = ngx_http_oauth_connection(f->ctx);
@@ -1549,8 +1549,8 @@ static u_char *
 ngx_http_oauth_detail_subject(ngx_http_oauth_facts_t *f, u_char *p,
     u_char *last)
 {
-    u_char               *start;
-    ledger_slice_t        name;
+    u_char                     *start;
+    ledger_slice_t              name;
     const ledger_connection_t  *c;
 
     c = ngx_http_oauth_connection(f->ctx);
@@ -1665,11 +1665,11 @@ static ngx_int_t
 ngx_http_oauth_document(ngx_http_oauth_facts_t *f, ngx_uint_t status,
     const char *error, ngx_str_t *text)
 {
-    int        rc;
-    char      *dump;
-    u_char    *p;
-    json_t    *doc;
-    ngx_str_t  ascii;
+    int         rc;
+    char       *dump;
+    u_char     *p;
+    json_t     *doc;
+    ngx_str_t   ascii;
 
     doc = json_object();
     if (doc == NULL) {
@@ -1731,7 +1731,7 @@ ngx_http_oauth_document_members(ngx_http_oauth_facts_t *f, json_t *doc)
 {
     int                               rc;
     ledger_slice_t                    none;
-    const ledger_connection_t  *c;
+    const ledger_connection_t        *c;
     const ngx_http_oauth_provider_t  *provider;
 
     c = ngx_http_oauth_connection(f->ctx);

@@ -201,7 +201,7 @@ static ngx_http_variable_t  ngx_http_oauth_variables[] = {
 
     { ngx_string("oauth_connection"), NULL,
       ngx_http_oauth_connection_variable,
-      NGX_HTTP_OAUTH_CONNECTION_OWN, id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      NGX_HTTP_OAUTH_CONNECTION_OWN, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("oauth_user"), NULL, ngx_http_oauth_identity_variable,
       NGX_HTTP_OAUTH_IDENTITY_USER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
