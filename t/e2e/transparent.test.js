@@ -5,19 +5,12 @@
  */
 
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 
+import { Netns } from './lib/netns.js';
 import { HOSTS } from './transparent/inside.js';
 
-
-const NAME = `oauth-gateway-e2e-${process.pid}`;
-const HOSTS_DIR = `/etc/netns/${NAME}`;
 
 const inside = fileURLToPath(new URL('transparent/inside.js',
                                      import.meta.url));
@@ -25,30 +18,15 @@ const skip = process.getuid() !== 0 && 'needs root';
 
 
 describe('transparent mode', { skip }, () => {
-    let dir;
+    let netns;
     let result;
 
     before(async () => {
-        dir = fs.mkdtempSync(path.join(os.tmpdir(), 'oauth-e2e-tls-'));
-        fs.chmodSync(dir, 0o755);
-        fs.mkdirSync(HOSTS_DIR, { recursive: true });
-        fs.writeFileSync(path.join(HOSTS_DIR, 'hosts'),
-                         `127.0.0.1 localhost ${HOSTS.join(' ')}\n`);
-        execFileSync('ip', ['netns', 'add', NAME]);
-        execFileSync('ip', ['-n', NAME, 'link', 'set', 'lo', 'up']);
-
-        const { stdout } = await promisify(execFile)('ip', [
-            'netns', 'exec', NAME, process.execPath, inside, dir,
-        ], { timeout: 60000 });
-
-        result = JSON.parse(stdout.trim().split('\n').at(-1));
+        netns = new Netns(HOSTS);
+        result = await netns.run(inside);
     });
 
-    after(() => {
-        execFileSync('ip', ['netns', 'del', NAME]);
-        fs.rmSync(HOSTS_DIR, { recursive: true });
-        fs.rmSync(dir, { recursive: true });
-    });
+    after(() => netns.remove());
 
 
     test('stock jsforce is refused once, and told why', () => {

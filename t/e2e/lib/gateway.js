@@ -24,9 +24,10 @@ process.once('exit', () => running.forEach(child => child.kill('SIGTERM')));
 export class Gateway {
     /**
      * `config(dir)` returns the inner part of the http block, `main` what
-     * stands before it.  `module` false leaves the module out.
+     * stands before it; `whole(dir)` is the text of a whole file instead.
+     * `module` false leaves the module out.
      */
-    constructor({ name, port, config, main = '', workers = 2,
+    constructor({ name, port, config, whole, main = '', workers = 2,
                   module = true, debug = false }) {
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), `oauth-e2e-${name}-`));
         fs.chmodSync(this.dir, 0o755);
@@ -45,7 +46,12 @@ export class Gateway {
         this.child = null;
 
         fs.mkdirSync(path.join(this.dir, 'temp'));
-        this.configure(config);
+
+        if (whole) {
+            fs.writeFileSync(this.conf, whole(this.dir));
+        } else {
+            this.configure(config);
+        }
     }
 
 
@@ -57,7 +63,6 @@ export class Gateway {
 
         fs.writeFileSync(this.conf, `${load}
 ${user}
-daemon off;
 master_process on;
 worker_processes ${this.workers};
 pid ${this.dir}/nginx.pid;
@@ -89,7 +94,7 @@ ${config(this.dir)}
 
 
     async start({ shell } = {}) {
-        const args = ['-p', this.dir, '-c', this.conf];
+        const args = ['-p', this.dir, '-c', this.conf, '-g', 'daemon off;'];
         const out = fs.openSync(path.join(this.dir, 'stderr.log'), 'a');
         const [command, argv] = shell
             ? ['/bin/sh', ['-c', `${shell}; exec "$0" "$@"`, NGINX, ...args]]

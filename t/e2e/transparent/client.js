@@ -1,6 +1,6 @@
 /*
- * A runner with stock clients: no URL of theirs is changed.  Its parent tells
- * it what to do, one message at a time.
+ * A runner with stock clients.  Its parent tells it what to do, one message at
+ * a time, and changes URLs in URL mode alone.
  */
 
 import { jsforce, loadIntuit } from '../lib/clients.js';
@@ -10,21 +10,18 @@ let connection;
 
 
 const steps = {
-    async jsforce({ id, secret, code, username, password }) {
+    async jsforce({ id, secret, code, urls }) {
         connection = new jsforce.Connection({
             oauth2: {
                 clientId: id, clientSecret: secret,
                 redirectUri: 'http://localhost/cb',
+                ...urls,
             },
         });
 
         const loginUrl = connection.oauth2.loginUrl;
 
-        if (code) {
-            await connection.authorize(code);
-        } else {
-            await connection.login(username, password);
-        }
+        await connection.authorize(code);
 
         return { loginUrl, instanceUrl: connection.instanceUrl };
     },
@@ -38,21 +35,26 @@ const steps = {
             connection.refreshToken));
     },
 
-    async intuit({ id, secret, redirect }) {
+    async intuit({ id, secret, redirect, urls }) {
         const OAuthClient = loadIntuit();
 
         connection = new OAuthClient({
             clientId: id, clientSecret: secret, environment: 'sandbox',
             redirectUri: 'http://localhost/cb',
         });
+
+        if (urls) {
+            connection.setAuthorizeURLs(urls);
+        }
+
         await connection.createToken(redirect);
 
         return { tokenEndpoint: OAuthClient.tokenEndpoint };
     },
 
-    async companyInfo({ realm }) {
+    async companyInfo({ realm, base = '' }) {
         const r = await connection.makeApiCall({
-            url: `v3/company/${realm}/companyinfo/1`,
+            url: `${base}v3/company/${realm}/companyinfo/1`,
         });
 
         return r.json;

@@ -4,13 +4,12 @@
  * Prints what happened as JSON.
  */
 
-import { fork } from 'node:child_process';
 import fs from 'node:fs';
-import { fileURLToPath } from 'node:url';
 
 import { Canary } from '../lib/canary.js';
 import { Gateway } from '../lib/gateway.js';
 import { request, sleep, until } from '../lib/http.js';
+import { Runner } from '../lib/runner.js';
 import { makeCa, makeCert } from '../lib/tls.js';
 import { QuickBooks } from '../providers/quickbooks.js';
 import { Salesforce } from '../providers/salesforce.js';
@@ -111,32 +110,6 @@ function config(dir, files) {
         }
     }
 `;
-}
-
-
-class Runner {
-    constructor(ca) {
-        this.child = fork(
-            fileURLToPath(new URL('client.js', import.meta.url)), {
-                env: { ...process.env, NODE_EXTRA_CA_CERTS: ca },
-                stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-            });
-    }
-
-
-    step(step, args = {}) {
-        return new Promise((resolve, reject) => {
-            this.child.once('message', resolve);
-            this.child.once('exit', () => reject(new Error('client died')));
-            this.child.send({ step, ...args });
-        });
-    }
-
-
-    stop() {
-        this.child.removeAllListeners('exit');
-        this.child.kill();
-    }
 }
 
 
