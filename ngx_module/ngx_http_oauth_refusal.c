@@ -1279,8 +1279,14 @@ ngx_http_oauth_detail_ended(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
         p = ngx_slprintf(p, last, " was replaced by a newer one");
         p = ngx_http_oauth_detail_at(f, c->refreshed_at, p, last);
         p = ngx_slprintf(p, last, ". Retrying does not help: the newest %s "
-                         "token is the one to use. If it is lost, this "
-                         "caller has to reconnect.", kind);
+                         "token is the one to use.", kind);
+
+        if (!f->ctx->token_endpoint) {
+            return p;
+        }
+
+        p = ngx_slprintf(p, last, " If it is lost, this caller has to "
+                         "reconnect.");
 
         return ngx_http_oauth_detail_cost(f, p, last);
     }
@@ -1314,7 +1320,7 @@ ngx_http_oauth_detail_ended(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
         break;
 
     default:
-        p = ngx_slprintf(p, last, " has expired");
+        p = ngx_slprintf(p, last, " expired");
         p = ngx_http_oauth_detail_at(f, alone ? f->ctx->token_expires_at
                                               : c->ended_at, p, last);
         p = ngx_slprintf(p, last, alone ? "." : ": its last token ran out, or "
@@ -1449,8 +1455,8 @@ ngx_http_oauth_detail_cost(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
 
     if (f->nends == 0 && f->more == 0) {
         return ngx_slprintf(p, last, " Reconnecting would end nobody's "
-                            "connection: %uD of %uD %s live.", f->slot.held,
-                            f->slot.n, f->slot.n == 1 ? "is" : "are");
+                            "connection: there is room, %uD of %uD in use.",
+                            f->slot.held, f->slot.n);
     }
 
     p = ngx_slprintf(p, last, " Reconnecting would end ");
@@ -1477,8 +1483,9 @@ ngx_http_oauth_detail_cost(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
     }
 
     if (f->more) {
-        p = ngx_slprintf(p, last, "%s%ui more live connection%s",
+        p = ngx_slprintf(p, last, "%s%ui %s live connection%s",
                          f->nends ? " and " : "", f->more,
+                         f->nends ? "more" : "other",
                          f->more == 1 ? "" : "s");
     }
 

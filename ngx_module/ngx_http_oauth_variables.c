@@ -56,7 +56,8 @@ static ngx_int_t ngx_http_oauth_pointer_variable(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_oauth_pointer_is_secret(ngx_str_t *pointer);
 static ngx_uint_t ngx_http_oauth_opaque(ledger_slice_t value);
 static ngx_uint_t ngx_http_oauth_opaque_run(u_char *p, u_char *last);
-static ngx_uint_t ngx_http_oauth_uuid(ledger_slice_t value);
+static ngx_uint_t ngx_http_oauth_address(u_char *p, u_char *last);
+static ngx_uint_t ngx_http_oauth_uuid(u_char *p, u_char *last);
 static ngx_uint_t ngx_http_oauth_holds_secret(json_t *message,
     ledger_slice_t value);
 static ngx_uint_t ngx_http_oauth_holds(ledger_slice_t value,
@@ -598,13 +599,15 @@ ngx_http_oauth_opaque(ledger_slice_t value)
     u_char      *p, *last, *run;
     ngx_uint_t   url;
 
-    if (value.len < NGX_HTTP_OAUTH_OPAQUE_MIN || ngx_http_oauth_uuid(value)) {
-        return 0;
-    }
-
     p = (u_char *) value.data;
     last = p + value.len;
     run = p;
+
+    if (value.len < NGX_HTTP_OAUTH_OPAQUE_MIN
+        || ngx_http_oauth_address(p, last))
+    {
+        return 0;
+    }
 
     url = (ngx_strlcasestrn(p, last, (u_char *) "://", 3 - 1) != NULL);
 
@@ -634,7 +637,9 @@ ngx_http_oauth_opaque_run(u_char *p, u_char *last)
 {
     ngx_uint_t  digits, lower, upper;
 
-    if (last - p < NGX_HTTP_OAUTH_OPAQUE_MIN) {
+    if (last - p < NGX_HTTP_OAUTH_OPAQUE_MIN
+        || ngx_http_oauth_uuid(p, last))
+    {
         return 0;
     }
 
@@ -659,27 +664,57 @@ ngx_http_oauth_opaque_run(u_char *p, u_char *last)
 }
 
 
+/* One '@', and a name of a host behind it: no token has that form. */
+
 static ngx_uint_t
-ngx_http_oauth_uuid(ledger_slice_t value)
+ngx_http_oauth_address(u_char *p, u_char *last)
+{
+    ngx_uint_t  dots;
+
+    p = ngx_strlchr(p, last, '@');
+    if (p == NULL) {
+        return 0;
+    }
+
+    dots = 0;
+
+    for (p++; p < last; p++) {
+
+        if (*p == '.') {
+            dots++;
+
+        } else if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
+                     || (*p >= '0' && *p <= '9') || *p == '-'))
+        {
+            return 0;
+        }
+    }
+
+    return dots > 0;
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_uuid(u_char *p, u_char *last)
 {
     size_t  i;
     u_char  c;
 
-    if (value.len != NGX_HTTP_OAUTH_UUID_LEN) {
+    if (last - p != NGX_HTTP_OAUTH_UUID_LEN) {
         return 0;
     }
 
     for (i = 0; i < NGX_HTTP_OAUTH_UUID_LEN; i++) {
 
         if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (value.data[i] != '-') {
+            if (p[i] != '-') {
                 return 0;
             }
 
             continue;
         }
 
-        c = value.data[i] | 0x20;
+        c = p[i] | 0x20;
 
         if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
             return 0;
