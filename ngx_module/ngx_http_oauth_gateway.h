@@ -212,6 +212,9 @@ typedef struct ngx_http_oauth_commit_s  ngx_http_oauth_commit_t;
 typedef struct {
     ngx_http_request_t            *request;
     const ngx_http_oauth_provider_t  *provider;
+    ngx_http_handler_pt            content_handler;  /* token requests: what
+                                                        talks to the provider
+                                                      */
 
     /* token requests: what the body, or the query, says */
     json_t                        *sources[NGX_HTTP_OAUTH_SOURCES];

@@ -19,9 +19,12 @@ static ngx_int_t ngx_http_oauth_token_member(ngx_http_request_t *r,
     json_t *message, const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_oauth_token_presented(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-static ngx_int_t ngx_http_oauth_token_decide(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf);
-static ngx_int_t ngx_http_oauth_token_refuse(ngx_http_request_t *r);
+static ngx_int_t ngx_http_oauth_token_content(ngx_http_request_t *r);
+static void ngx_http_oauth_token_problem(ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_token_forward(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_token_refuse(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
 
 
 ngx_int_t
@@ -63,7 +66,12 @@ ngx_http_oauth_token_endpoint_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_oauth_token_decide(r, ctx, lcf);
+    /* allow, deny and the auth modules speak before the gateway does */
+
+    ctx->content_handler = r->content_handler;
+    r->content_handler = ngx_http_oauth_token_content;
+
+    return NGX_DECLINED;
 }
 
 
@@ -141,7 +149,7 @@ ngx_http_oauth_token_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         ngx_str_set(&ctx->grant, "authorization_code");
     }
 
-    return ngx_http_oauth_token_presented(r, ctx);
+    return NGX_OK;
 }
 
 
@@ -274,66 +282,81 @@ ngx_http_oauth_token_presented(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_oauth_token_decide(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
-    ngx_http_oauth_loc_conf_t *lcf)
+ngx_http_oauth_token_content(ngx_http_request_t *r)
 {
-    ngx_uint_t  mode;
+    ngx_uint_t                  mode;
+    ngx_http_oauth_ctx_t       *ctx;
+    ngx_http_oauth_loc_conf_t  *lcf;
 
-    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE) {
+    ctx = ngx_http_oauth_ctx(r);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
-        if (ctx->verdict == LEDGER_VERDICT_SUPERSEDED) {
-            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED;
-
-        } else if (ctx->verdict == LEDGER_VERDICT_REVOKED) {
-            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_REVOKED;
-
-        } else if (!ngx_http_oauth_store_writable()) {
-            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE;
-        }
+    if (ngx_http_oauth_token_presented(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_oauth_token_problem(ctx);
 
     mode = ngx_http_oauth_mode(r, ctx, &lcf->token_mode);
 
-    if (ctx->undecided && mode == NGX_HTTP_OAUTH_MODE_REJECT) {
+    if (ctx->undecided) {
         /* R1: only the provider knows which of two it kept */
-        mode = NGX_HTTP_OAUTH_MODE_FLAG;
+        mode = ngx_min(mode, NGX_HTTP_OAUTH_MODE_FLAG);
     }
 
-    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE
-        || mode != NGX_HTTP_OAUTH_MODE_REJECT)
+    if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
+        && mode == NGX_HTTP_OAUTH_MODE_REJECT)
     {
-        ctx->action = NGX_HTTP_OAUTH_ACTION_FORWARD;
-
-        if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
-            && mode == NGX_HTTP_OAUTH_MODE_FLAG)
-        {
-            ctx->action = NGX_HTTP_OAUTH_ACTION_FLAG;
-        }
-
-        ctx->unrecorded =
-                        (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE);
-        ctx->forwarded = 1;
-        ctx->sent_at = ngx_http_oauth_now();
-
-        return NGX_DECLINED;
+        return ngx_http_oauth_token_refuse(r, ctx);
     }
 
-    ctx->action = NGX_HTTP_OAUTH_ACTION_REJECT;
+    ctx->action = (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
+                   && mode == NGX_HTTP_OAUTH_MODE_FLAG)
+                  ? NGX_HTTP_OAUTH_ACTION_FLAG
+                  : NGX_HTTP_OAUTH_ACTION_FORWARD;
 
-    /* allow, deny and the auth modules speak first */
+    return ngx_http_oauth_token_forward(r, ctx);
+}
 
-    r->content_handler = ngx_http_oauth_token_refuse;
 
-    return NGX_DECLINED;
+static void
+ngx_http_oauth_token_problem(ngx_http_oauth_ctx_t *ctx)
+{
+    if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
+        return;
+    }
+
+    if (ctx->verdict == LEDGER_VERDICT_SUPERSEDED) {
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED;
+
+    } else if (ctx->verdict == LEDGER_VERDICT_REVOKED) {
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_REVOKED;
+
+    } else if (!ngx_http_oauth_store_writable()) {
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE;
+    }
 }
 
 
 static ngx_int_t
-ngx_http_oauth_token_refuse(ngx_http_request_t *r)
+ngx_http_oauth_token_forward(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
-    ngx_http_oauth_ctx_t  *ctx;
+    ctx->unrecorded = (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE);
+    ctx->forwarded = 1;
+    ctx->sent_at = ngx_http_oauth_now();
 
-    ctx = ngx_http_oauth_ctx(r);
+    r->content_handler = ctx->content_handler;
+
+    /* NGX_DECLINED: no handler of its own, the phase's handlers follow */
+
+    return r->content_handler ? r->content_handler(r) : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_token_refuse(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ctx->action = NGX_HTTP_OAUTH_ACTION_REJECT;
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "oauth gateway refused a token request for \"%V\": %V",
