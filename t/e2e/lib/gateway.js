@@ -44,6 +44,7 @@ export class Gateway {
         this.accessLog = path.join(this.dir, 'access.log');
         this.conf = path.join(this.dir, 'nginx.conf');
         this.child = null;
+        this.killed = new Set();
 
         fs.mkdirSync(path.join(this.dir, 'temp'));
 
@@ -182,8 +183,9 @@ ${config(this.dir)}
     }
 
 
-    killWorker(pid, signal = 'SIGKILL') {
-        process.kill(pid, signal);
+    killWorker(pid) {
+        this.killed.add(pid);
+        process.kill(pid, 'SIGKILL');
     }
 
 
@@ -217,15 +219,18 @@ ${config(this.dir)}
     }
 
 
-    /** Messages of the error log at `crit` and above, and crashed workers. */
+    /** Messages of the error log at `crit` and above: a crash is one. */
     alarms() {
         if (!fs.existsSync(this.errorLog)) {
             return [];
         }
 
+        const killed = [...this.killed].join('|');
+        const ours = new RegExp(
+            `worker process (${killed}) exited on signal 9$`);
+
         return fs.readFileSync(this.errorLog, 'utf8').split('\n').filter(
-            l => /\[(crit|alert|emerg)\]/.test(l)
-                 || /exited on signal (?!9\b|15\b)/.test(l));
+            l => /\[(crit|alert|emerg)\]/.test(l) && !ours.test(l));
     }
 
 
