@@ -343,6 +343,15 @@ ngx_http_oauth_token_forward(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     ctx->unrecorded = (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE);
     ctx->forwarded = 1;
+
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_MALFORMED
+        || ctx->problem == NGX_HTTP_OAUTH_PROBLEM_TOO_LARGE)
+    {
+        /* a refresh that cannot be read must not be taken for a connect */
+        ctx->unrecorded = 1;
+        ctx->released = 1;
+    }
+
     ctx->sent_at = ngx_http_oauth_now();
 
     r->content_handler = ctx->content_handler;
