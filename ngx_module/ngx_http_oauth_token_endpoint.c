@@ -25,6 +25,8 @@ static ngx_int_t ngx_http_oauth_token_forward(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_token_refuse(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_owner_cut(ngx_http_request_t *r,
+    ngx_list_part_t *prev, ngx_list_part_t *part, ngx_uint_t i);
 
 
 ngx_int_t
@@ -277,6 +279,14 @@ ngx_http_oauth_token_presented(ngx_http_request_t *r,
 
     (void) ngx_http_oauth_guard_judge(r, ctx, &token);
 
+    if (ctx->verdict != LEDGER_VERDICT_UNKNOWN
+        && ctx->kind != LEDGER_REFRESH)
+    {
+        /* an access token presented here: let the provider say so */
+        ctx->verdict = LEDGER_VERDICT_UNKNOWN;
+        ctx->named = 0;
+    }
+
     return NGX_OK;
 }
 
@@ -385,9 +395,10 @@ void
 ngx_http_oauth_owner_strip(ngx_http_request_t *r)
 {
     ngx_uint_t        i;
-    ngx_list_part_t  *part, *rest;
+    ngx_list_part_t  *part, *prev;
     ngx_table_elt_t  *h;
 
+    prev = NULL;
     part = &r->headers_in.headers.part;
     h = part->elts;
 
@@ -398,14 +409,10 @@ ngx_http_oauth_owner_strip(ngx_http_request_t *r)
                 return;
             }
 
+            prev = part;
             part = part->next;
             h = part->elts;
             i = 0;
-
-            if (part->nelts == 0) {
-                i = (ngx_uint_t) -1;
-                continue;
-            }
         }
 
         if (h[i].key.len != sizeof("X-OAuth-Owner") - 1
@@ -416,25 +423,83 @@ ngx_http_oauth_owner_strip(ngx_http_request_t *r)
             continue;
         }
 
-        rest = ngx_palloc(r->pool, sizeof(ngx_list_part_t));
-        if (rest == NULL) {
+        if (ngx_http_oauth_owner_cut(r, prev, part, i) != NGX_OK) {
             h[i].value.len = 0;
             return;
+        }
+
+        /* there may be another one: the list is read anew */
+
+        prev = NULL;
+        part = &r->headers_in.headers.part;
+        h = part->elts;
+        i = (ngx_uint_t) -1;
+    }
+}
+
+
+/*
+ * Those who read the list take every part but the first for not empty.
+ * Room behind the last element is given up, so that a later push does not
+ * write over what was cut off.
+ */
+
+static ngx_int_t
+ngx_http_oauth_owner_cut(ngx_http_request_t *r, ngx_list_part_t *prev,
+    ngx_list_part_t *part, ngx_uint_t i)
+{
+    ngx_list_t       *list;
+    ngx_list_part_t  *rest;
+    ngx_table_elt_t  *h;
+
+    list = &r->headers_in.headers;
+    h = part->elts;
+
+    if (i + 1 == part->nelts) {
+        part->nelts--;
+
+    } else if (i == 0) {
+        part->elts = &h[1];
+        part->nelts--;
+
+    } else {
+        rest = ngx_palloc(r->pool, sizeof(ngx_list_part_t));
+        if (rest == NULL) {
+            return NGX_ERROR;
         }
 
         rest->elts = &h[i + 1];
         rest->nelts = part->nelts - i - 1;
         rest->next = part->next;
 
-        if (r->headers_in.headers.last == part) {
-            /* a later push must not write over what is behind */
-            r->headers_in.headers.last = rest;
-            r->headers_in.headers.nalloc -= i + 1;
-        }
-
         part->nelts = i;
         part->next = rest;
 
-        i = part->nelts - 1;
+        if (list->last == part) {
+            list->last = rest;
+        }
     }
+
+    rest = part->next;
+
+    if (part->nelts == 0 && prev != NULL) {
+        prev->next = rest;
+
+        if (list->last == part) {
+            list->last = prev;
+        }
+
+    } else if (part->nelts == 0 && rest != NULL) {
+        *part = *rest;
+
+        if (list->last == rest) {
+            list->last = part;
+        }
+    }
+
+    if (list->last->nelts) {
+        list->nalloc = list->last->nelts;
+    }
+
+    return NGX_OK;
 }
