@@ -114,3 +114,18 @@ GET /rest
 | X-OAuth-Owner: alpha
 | A41: last
 : 200 | a=last | o=
+
+=== TEST: as the last of them, or one in a part of nginx's list by itself
+--- mock
+    location /rest { return 200 '{"a":"$http_a","z":"$http_z","o":"$http_x_oauth_owner"}'; }
+--- config
+    location /rest { oauth_guard p; proxy_pass http://provider; }
+--- steps eval
+my @many = map { "| H$_: $_" } 1 .. 60;
+CORE::join "\n",
+     map({ my $n = $_;
+           ('GET /rest', '| A: 1', @many[0 .. $n - 1], '| X-OAuth-Owner: alpha',
+            ': 200 | a=1 | o=',
+            'GET /rest', '| A: 1', @many[0 .. $n - 1], '| X-OAuth-Owner: alpha',
+            '| Z: 26', ': 200 | a=1 | z=26 | o=') }
+         0, 15 .. 24, 35 .. 44), ''
