@@ -1,0 +1,539 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE  /* mkdtemp() */
+#endif
+
+#include "scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ledger_connection.h"
+#include "ledger_store.h"
+
+
+#define check(condition)                                                      \
+    ((condition) ? (void) 0 : scene_fail(#condition, __FILE__, __LINE__))
+
+
+static void scene_fail(const char *what, const char *file, int line);
+static uint64_t scene_hash(uint64_t hash, MDB_val *value);
+static size_t scene_count(ledger_view_t *view, ledger_table_t table);
+static void scene_check_connection(ledger_view_t *view, MDB_val *value,
+    size_t *members, size_t *broken, size_t *due);
+
+
+static void
+scene_fail(const char *what, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
+    abort();
+}
+
+
+scene_t *
+scene_create(uint64_t max_size)
+{
+    scene_t  *scene;
+
+    scene = calloc(1, sizeof(scene_t));
+    check(scene != NULL);
+
+    strcpy(scene->path, "/tmp/ledger.XXXXXX");
+    check(mkdtemp(scene->path) != NULL);
+
+    scene->key = SCENE_KEY;
+    scene->options.path = scene->path;
+    scene->options.max_size = max_size;
+    scene->options.keys = &scene->key;
+    scene->options.nkeys = 1;
+    scene->options.create = 1;
+
+    scene_open(scene);
+
+    return scene;
+}
+
+
+void
+scene_destroy(scene_t *scene)
+{
+    char  file[96];
+
+    scene_close(scene);
+    ledger_effects_free(&scene->effects);
+
+    snprintf(file, sizeof(file), "%s/data.mdb", scene->path);
+    (void) unlink(file);
+    snprintf(file, sizeof(file), "%s/lock.mdb", scene->path);
+    (void) unlink(file);
+    (void) rmdir(scene->path);
+
+    free(scene);
+}
+
+
+void
+scene_open(scene_t *scene)
+{
+    check(ledger_open(&scene->ledger, &scene->options) == LEDGER_OK);
+}
+
+
+void
+scene_close(scene_t *scene)
+{
+    ledger_close(scene->ledger);
+    scene->ledger = NULL;
+}
+
+
+void
+scene_apply(scene_t *scene, const ledger_record_t *record)
+{
+    scene->effects.n = 0;
+
+    check(ledger_apply(scene->ledger, record, 1, &scene->effects)
+          == LEDGER_OK);
+}
+
+
+unsigned
+scene_effects(const scene_t *scene, ledger_effect_kind_t kind)
+{
+    size_t    i;
+    unsigned  n;
+
+    n = 0;
+
+    for (i = 0; i < scene->effects.n; i++) {
+        n += scene->effects.elts[i].kind == kind;
+    }
+
+    return n;
+}
+
+
+const ledger_effect_t *
+scene_effect(const scene_t *scene, ledger_effect_kind_t kind)
+{
+    size_t  i;
+
+    for (i = 0; i < scene->effects.n; i++) {
+
+        if (scene->effects.elts[i].kind == kind) {
+            return &scene->effects.elts[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+unsigned
+scene_judge(scene_t *scene, const char *token, ledger_ms_t now)
+{
+    ledger_token_id_t  id;
+
+    id = scene_token(token);
+
+    check(ledger_judge(scene->ledger, &id, 1, now, &scene->judgement)
+          == LEDGER_OK);
+
+    return scene->judgement.verdict;
+}
+
+
+uint64_t
+scene_owner(scene_t *scene, const char *token)
+{
+    if (scene_judge(scene, token, SCENE_NOW) == LEDGER_VERDICT_UNKNOWN) {
+        return 0;
+    }
+
+    return scene->judgement.connection.id;
+}
+
+
+uint64_t
+scene_dump(scene_t *scene, unsigned with_log)
+{
+    unsigned        table;
+    uint64_t        hash;
+    MDB_val         key, value;
+    MDB_cursor     *cursor;
+    ledger_view_t   view;
+
+    check(ledger_store_read(scene->ledger, &view) == LEDGER_OK);
+
+    hash = 14695981039346656037ull;
+
+    for (table = 0; table < LEDGER_TABLES; table++) {
+
+        if (table == LEDGER_LOG && !with_log) {
+            continue;
+        }
+
+        check(mdb_cursor_open(view.txn, scene->ledger->tables[table],
+                              &cursor) == 0);
+
+        while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+            hash = scene_hash(hash, &key);
+            hash = scene_hash(hash, &value);
+        }
+
+        mdb_cursor_close(cursor);
+    }
+
+    ledger_store_read_end(&view);
+
+    return hash;
+}
+
+
+/* FNV-1a */
+
+static uint64_t
+scene_hash(uint64_t hash, MDB_val *value)
+{
+    size_t                i;
+    const unsigned char  *p;
+
+    p = value->mv_data;
+    hash = (hash ^ value->mv_size) * 1099511628211ull;
+
+    for (i = 0; i < value->mv_size; i++) {
+        hash = (hash ^ p[i]) * 1099511628211ull;
+    }
+
+    return hash;
+}
+
+
+void
+scene_check(scene_t *scene)
+{
+    size_t           members, broken, due, counted;
+    MDB_val          key, value;
+    MDB_cursor      *cursor;
+    ledger_view_t    view;
+    ledger_header_t  header;
+
+    members = 0;
+    broken = 0;
+    due = 0;
+    counted = 0;
+
+    check(ledger_store_read(scene->ledger, &view) == LEDGER_OK);
+
+    check(mdb_cursor_open(view.txn, scene->ledger->tables[LEDGER_CONNECTIONS],
+                          &cursor) == 0);
+
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        scene_check_connection(&view, &value, &members, &broken, &due);
+    }
+
+    mdb_cursor_close(cursor);
+
+    check(mdb_cursor_open(view.txn, scene->ledger->tables[LEDGER_SLOTS],
+                          &cursor) == 0);
+
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        check(ledger_header_decode(value.mv_data, value.mv_size, &header)
+              == LEDGER_OK);
+
+        counted += header.count;
+        due += header.count == 0;
+    }
+
+    mdb_cursor_close(cursor);
+
+    due += scene_count(&view, LEDGER_TOKENS);
+
+    check(members == counted);
+    check(members == scene_count(&view, LEDGER_MEMBERS));
+    check(broken == scene_count(&view, LEDGER_BROKEN_MEMBERS));
+    check(due == scene_count(&view, LEDGER_DUE));
+
+    ledger_store_read_end(&view);
+}
+
+
+static void
+scene_check_connection(ledger_view_t *view, MDB_val *value, size_t *members,
+    size_t *broken, size_t *due)
+{
+    unsigned             i, j, seen;
+    ledger_member_t      from, found;
+    ledger_slot_id_t     slots[LEDGER_LIMITS_MAX];
+    ledger_connection_t  c;
+
+    check(ledger_connection_decode(value->mv_data, value->mv_size, &c)
+          == LEDGER_OK);
+
+    *due += c.state != LEDGER_LIVE || ledger_connection_end(&c) != 0;
+
+    for (i = 0; i < c.nlimits; i++) {
+        memset(&slots[i], 0, sizeof(ledger_slot_id_t));
+
+        if (ledger_place(&c, i, &slots[i]) != LEDGER_OK) {
+            continue;
+        }
+
+        for (seen = 0, j = 0; j < i; j++) {
+            seen |= memcmp(&slots[i], &slots[j], sizeof(ledger_slot_id_t))
+                    == 0;
+        }
+
+        if (seen || c.exempt
+            || (c.state != LEDGER_LIVE && c.state != LEDGER_BROKEN))
+        {
+            continue;
+        }
+
+        from.age = c.age;
+        from.id = c.id;
+
+        check(ledger_store_member(view, c.state == LEDGER_LIVE
+                                        ? LEDGER_MEMBERS
+                                        : LEDGER_BROKEN_MEMBERS,
+                                  &slots[i], &from, &found) == LEDGER_OK);
+        check(found.id == c.id && found.age == c.age);
+
+        *members += c.state == LEDGER_LIVE;
+        *broken += c.state == LEDGER_BROKEN;
+    }
+}
+
+
+static size_t
+scene_count(ledger_view_t *view, ledger_table_t table)
+{
+    MDB_stat  stat;
+
+    check(mdb_stat(view->txn, view->ledger->tables[table], &stat) == 0);
+
+    return stat.ms_entries;
+}
+
+
+ledger_slice_t
+scene_text(const char *text)
+{
+    return (ledger_slice_t) { (const unsigned char *) text, strlen(text) };
+}
+
+
+ledger_token_id_t
+scene_token(const char *text)
+{
+    size_t             len;
+    ledger_token_id_t  id;
+
+    len = strlen(text);
+    check(len <= sizeof(id.bytes));
+
+    memset(&id, 0, sizeof(id));
+    memcpy(id.bytes, text, len);
+
+    return id;
+}
+
+
+ledger_record_t
+scene_connect(const char *owner, const char *user, const char *access,
+    const char *refresh, ledger_ms_t at)
+{
+    ledger_record_t     record;
+    ledger_exchange_t  *x;
+
+    memset(&record, 0, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_EXCHANGE;
+    record.at = at;
+
+    x = &record.u.exchange;
+    x->provider = scene_text("p");
+    x->client = scene_text("c");
+    x->user = scene_text(user);
+    x->owner = scene_text(owner);
+    x->grant = scene_text("authorization_code");
+    x->sent_at = at - 5;
+    x->arrived_at = at;
+
+    scene_limit(&record, 0, 1, LEDGER_KEY_USER, LEDGER_KEY_CLIENT);
+
+    if (access) {
+        scene_add_token(&record, access, LEDGER_ACCESS, at + SCENE_HOUR);
+    }
+
+    if (refresh) {
+        scene_add_token(&record, refresh, LEDGER_REFRESH, 0);
+    }
+
+    return record;
+}
+
+
+ledger_record_t
+scene_refresh(const char *presented, const char *access, const char *refresh,
+    ledger_ms_t at)
+{
+    ledger_record_t  record;
+
+    record = scene_connect("", "", access, refresh, at);
+
+    record.u.exchange.grant = scene_text("refresh_token");
+    record.u.exchange.presented = scene_token(presented);
+    record.u.exchange.refresh = 1;
+
+    return record;
+}
+
+
+void
+scene_add_token(ledger_record_t *record, const char *token,
+    ledger_token_kind_t kind, ledger_ms_t expires_at)
+{
+    ledger_token_t  *t;
+
+    check(record->u.exchange.ntokens < LEDGER_TOKENS_MAX);
+
+    t = &record->u.exchange.tokens[record->u.exchange.ntokens++];
+
+    t->id = scene_token(token);
+    t->kind = (uint8_t) kind;
+    t->expires_at = expires_at;
+    t->key = SCENE_KEY;
+}
+
+
+void
+scene_limit(ledger_record_t *record, unsigned limit, unsigned n,
+    ledger_limit_key_kind_t one, ledger_limit_key_kind_t two)
+{
+    ledger_limit_t  *l;
+
+    l = &record->u.exchange.limits[limit];
+
+    l->n = n;
+    l->nkeys = 2;
+    l->keys[0].kind = (uint8_t) one;
+    l->keys[1].kind = (uint8_t) two;
+
+    if (record->u.exchange.nlimits <= limit) {
+        record->u.exchange.nlimits = limit + 1;
+    }
+}
+
+
+ledger_record_t
+scene_answer(uint64_t connection, const char *token, unsigned alive,
+    ledger_ms_t sent_at)
+{
+    ledger_record_t  record;
+
+    memset(&record, 0, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_ANSWER;
+    record.at = sent_at + 1;
+    record.u.answer.connection = connection;
+    record.u.answer.token = scene_token(token);
+    record.u.answer.sent_at = sent_at;
+    record.u.answer.alive = alive & 1;
+
+    return record;
+}
+
+
+ledger_record_t
+scene_refusal(const char *presented, ledger_ms_t sent_at)
+{
+    ledger_record_t  record;
+
+    memset(&record, 0, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_REFUSAL;
+    record.at = sent_at + 1;
+    record.u.refusal.presented = scene_token(presented);
+    record.u.refusal.sent_at = sent_at;
+
+    return record;
+}
+
+
+ledger_record_t
+scene_revocation(const char *token, unsigned whole, ledger_ms_t at)
+{
+    ledger_record_t  record;
+
+    memset(&record, 0, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_REVOCATION;
+    record.at = at;
+    record.u.revocation.token = scene_token(token);
+    record.u.revocation.whole = whole & 1;
+
+    return record;
+}
+
+
+ledger_record_t
+scene_binding(uint64_t connection, const char *user, const char *tenant,
+    ledger_ms_t at)
+{
+    ledger_record_t  record;
+
+    memset(&record, 0, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_BINDING;
+    record.at = at;
+    record.u.binding.connection = connection;
+    record.u.binding.user = scene_text(user);
+    record.u.binding.tenant = scene_text(tenant);
+
+    return record;
+}
+
+
+ledger_record_t
+scene_order(ledger_record_kind_t kind, uint64_t connection, ledger_ms_t at)
+{
+    ledger_record_t  record;
+
+    memset(&record, 0, sizeof(ledger_record_t));
+
+    record.kind = (uint8_t) kind;
+    record.at = at;
+
+    if (kind == LEDGER_USE) {
+        record.u.use.connection = connection;
+
+    } else {
+        record.u.order.connection = connection;
+    }
+
+    return record;
+}
+
+
+ledger_record_t
+scene_sweep(ledger_ms_t at, uint64_t retention, uint32_t max)
+{
+    ledger_record_t  record;
+
+    memset(&record, 0, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_SWEEP;
+    record.at = at;
+    record.u.sweep.retention = retention;
+    record.u.sweep.max = max;
+
+    return record;
+}
