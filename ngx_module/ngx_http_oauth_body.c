@@ -9,6 +9,9 @@
 
 #define NGX_HTTP_OAUTH_BODY_START  4096
 
+/* A sentence about a parameter whose name is shown up to 64 bytes. */
+#define NGX_HTTP_OAUTH_REPEATED_MAX  128
+
 
 static void ngx_http_oauth_body_ready(ngx_http_request_t *r);
 static ngx_int_t ngx_http_oauth_body_collect(ngx_http_request_t *r,
@@ -21,8 +24,10 @@ static ngx_int_t ngx_http_oauth_body_capture(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_oauth_body_let_go(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in, ngx_uint_t last);
-static ngx_int_t ngx_http_oauth_body_fail(ngx_http_oauth_ctx_t *ctx,
-    ledger_rc_t rc);
+static ngx_int_t ngx_http_oauth_body_fail(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ledger_rc_t rc, ledger_slice_t *name);
+static const char *ngx_http_oauth_body_repeated(ngx_http_request_t *r,
+    ledger_slice_t *name);
 static ngx_uint_t ngx_http_oauth_body_encoded(ngx_http_request_t *r);
 
 
@@ -293,7 +298,7 @@ ngx_http_oauth_body_parse(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     json_t          *message;
     ngx_str_t       *type;
     ledger_rc_t      rc;
-    ledger_slice_t   text;
+    ledger_slice_t   text, name;
 
     message = json_object();
     if (message == NULL) {
@@ -301,12 +306,13 @@ ngx_http_oauth_body_parse(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     }
 
     ctx->sources[NGX_HTTP_OAUTH_REQUEST] = message;
+    ngx_memzero(&name, sizeof(ledger_slice_t));
 
     if (r->args.len) {
         rc = ledger_message_form(ngx_http_oauth_slice(&r->args), message,
-                                 NULL);
+                                 &name);
         if (rc != LEDGER_OK) {
-            return ngx_http_oauth_body_fail(ctx, rc);
+            return ngx_http_oauth_body_fail(r, ctx, rc, &name);
         }
     }
 
@@ -338,7 +344,7 @@ ngx_http_oauth_body_parse(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
                || ngx_http_oauth_media_type(type,
                                        "application/x-www-form-urlencoded"))
     {
-        rc = ledger_message_form(text, message, NULL);
+        rc = ledger_message_form(text, message, &name);
 
     } else {
         ctx->problem = NGX_HTTP_OAUTH_PROBLEM_MALFORMED;
@@ -346,12 +352,13 @@ ngx_http_oauth_body_parse(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    return ngx_http_oauth_body_fail(ctx, rc);
+    return ngx_http_oauth_body_fail(r, ctx, rc, &name);
 }
 
 
 static ngx_int_t
-ngx_http_oauth_body_fail(ngx_http_oauth_ctx_t *ctx, ledger_rc_t rc)
+ngx_http_oauth_body_fail(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ledger_rc_t rc, ledger_slice_t *name)
 {
     switch (rc) {
 
@@ -359,7 +366,7 @@ ngx_http_oauth_body_fail(ngx_http_oauth_ctx_t *ctx, ledger_rc_t rc)
         return NGX_OK;
 
     case LEDGER_REPEATED:
-        ctx->reason = "a parameter stands more than once";
+        ctx->reason = ngx_http_oauth_body_repeated(r, name);
         break;
 
     case LEDGER_LIMIT:
@@ -377,6 +384,31 @@ ngx_http_oauth_body_fail(ngx_http_oauth_ctx_t *ctx, ledger_rc_t rc)
     ctx->problem = NGX_HTTP_OAUTH_PROBLEM_MALFORMED;
 
     return NGX_DECLINED;
+}
+
+
+/* The parser of JSON does not tell which it was; a cut name still helps. */
+
+static const char *
+ngx_http_oauth_body_repeated(ngx_http_request_t *r, ledger_slice_t *name)
+{
+    u_char  *text, *last;
+
+    if (name->len == 0) {
+        return "a parameter stands more than once";
+    }
+
+    text = ngx_pnalloc(r->pool, NGX_HTTP_OAUTH_REPEATED_MAX);
+    if (text == NULL) {
+        return "a parameter stands more than once";
+    }
+
+    last = ngx_slprintf(text, text + NGX_HTTP_OAUTH_REPEATED_MAX - 1,
+                        "the parameter '%*s' stands more than once",
+                        (size_t) ngx_min(name->len, 64), name->data);
+    *last = '\0';
+
+    return (const char *) text;
 }
 
 
