@@ -136,6 +136,7 @@ ledger_json_parse(const char *text, size_t len, size_t flags, json_t **root,
 
         switch (*code) {
         case json_error_out_of_memory:
+        case json_error_unknown:  /* no other failure leaves it unset */
             return LEDGER_NOMEM;
         case json_error_duplicate_key:
             return LEDGER_REPEATED;

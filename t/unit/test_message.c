@@ -49,6 +49,9 @@ static void test_replace(void **state);
 static void written(const char *json, const char *want);
 static void test_write_form(void **state);
 static void test_form_round_trip(void **state);
+static void *scarce_malloc(size_t size);
+static ledger_rc_t form_and_replace(json_t *message);
+static void test_no_memory(void **state);
 static void test_secrets(void **state);
 
 
@@ -142,6 +145,11 @@ static const char *const  no_secrets[] = {
     "api_domain", "xero_userid", "tenant_id", "shop", "box_subject_id",
     "box_subject_type", "ok", "not-before-policy", "active", "org_id",
 };
+
+
+/* how often jansson may still allocate */
+
+static size_t  allowance;
 
 
 static ledger_slice_t
@@ -789,6 +797,69 @@ test_form_round_trip(void **state)
 }
 
 
+static void *
+scarce_malloc(size_t size)
+{
+    if (allowance == 0) {
+        return NULL;
+    }
+
+    allowance--;
+
+    return malloc(size);
+}
+
+
+static ledger_rc_t
+form_and_replace(json_t *message)
+{
+    ledger_rc_t  rc;
+
+    rc = form("a=1&b=&resource=x&resource=y&resource=z", 39, message, NULL);
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    return ledger_message_replace(message, slice("a"), slice("2"));
+}
+
+
+/*
+ * From the n-th allocation on jansson gets no memory, for each n.  Not its
+ * parser of JSON, which calls that a syntax error or ends in an assertion.
+ */
+
+static void
+test_no_memory(void **state)
+{
+    json_t       *message;
+    size_t        n;
+    ledger_rc_t   rc;
+
+    (void) state;
+
+    rc = LEDGER_NOMEM;
+
+    for (n = 0; rc != LEDGER_OK; n++) {
+        message = json_object();
+        assert_non_null(message);
+
+        allowance = n;
+        json_set_alloc_funcs(scarce_malloc, free);
+
+        rc = form_and_replace(message);
+
+        json_set_alloc_funcs(malloc, free);
+
+        assert_true(rc == LEDGER_OK || rc == LEDGER_NOMEM);
+        json_decref(message);
+    }
+
+    assert_in_range(n, 10, 1000);
+    print_message("# %zu allocations\n", n);
+}
+
+
 static void
 test_secrets(void **state)
 {
@@ -842,6 +913,7 @@ main(void)
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_write_form),
         cmocka_unit_test(test_form_round_trip),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_secrets),
     };
 
