@@ -240,6 +240,7 @@ typedef struct {
     ledger_token_id_t              token;
     ledger_ms_t                    token_expires_at;
     ngx_uint_t                     verdict;   /* ledger_verdict_t */
+    ngx_uint_t                     kind;      /* ledger_token_kind_t */
     ngx_uint_t                     action;    /* ngx_http_oauth_action_e */
     ngx_uint_t                     problem;   /* ngx_http_oauth_problem_e */
     const char                    *reason;    /* of a malformed request */
@@ -307,8 +308,13 @@ ngx_int_t ngx_http_oauth_next_header(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 ngx_int_t ngx_http_oauth_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 
-/* Keeps the query string out of nginx's own messages about the request. */
+/*
+ * ngx_http_oauth_mask_errors() keeps the query string out of the error log;
+ * ngx_http_oauth_mask_log() out of $request as well, and so out of nginx's
+ * usual access log.
+ */
 
+void ngx_http_oauth_mask_errors(ngx_http_request_t *r);
 void ngx_http_oauth_mask_log(ngx_http_request_t *r);
 
 
@@ -376,13 +382,6 @@ char *ngx_http_oauth_json_variable(ngx_conf_t *cf, ngx_command_t *cmd,
 
 json_t *ngx_http_oauth_source(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t source);
-
-/*
- * Whether the text is, or holds, a secret of one of the request's messages:
- * such a text is no identity, and goes into no log and no store.
- */
-
-ngx_uint_t ngx_http_oauth_secret(ngx_http_oauth_ctx_t *ctx, ngx_str_t *value);
 
 /*
  * Words of the tables, for variables, logs and documents alike; an empty

@@ -51,6 +51,8 @@ static ngx_int_t ngx_http_oauth_member_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_oauth_member_find(const json_t *message,
     ledger_slice_t name, char *buf, ledger_slice_t *value);
+static void ngx_http_oauth_member_text(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_variable_value_t *v, ledger_slice_t value);
 static ngx_int_t ngx_http_oauth_pointer_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_uint_t ngx_http_oauth_pointer_is_secret(ngx_str_t *pointer);
@@ -58,6 +60,8 @@ static ngx_uint_t ngx_http_oauth_opaque(ledger_slice_t value);
 static ngx_uint_t ngx_http_oauth_opaque_run(u_char *p, u_char *last);
 static ngx_uint_t ngx_http_oauth_address(u_char *p, u_char *last);
 static ngx_uint_t ngx_http_oauth_uuid(u_char *p, u_char *last);
+static ngx_uint_t ngx_http_oauth_secret(ngx_http_oauth_ctx_t *ctx,
+    ledger_slice_t value);
 static ngx_uint_t ngx_http_oauth_holds_secret(json_t *message,
     ledger_slice_t value);
 static ngx_uint_t ngx_http_oauth_holds(ledger_slice_t value,
@@ -353,25 +357,6 @@ ngx_http_oauth_source(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 }
 
 
-ngx_uint_t
-ngx_http_oauth_secret(ngx_http_oauth_ctx_t *ctx, ngx_str_t *value)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < NGX_HTTP_OAUTH_SOURCES; i++) {
-
-        if (ctx->sources[i] != NULL
-            && ngx_http_oauth_holds_secret(ctx->sources[i],
-                                           ngx_http_oauth_slice(value)))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 static ngx_int_t
 ngx_http_oauth_member_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
@@ -437,16 +422,7 @@ ngx_http_oauth_member_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    text.data = (u_char *) value.data;
-    text.len = value.len;
-
-    if (!ctx->secrets
-        && (ngx_http_oauth_opaque(value) || ngx_http_oauth_secret(ctx, &text)))
-    {
-        return NGX_OK;
-    }
-
-    ngx_http_oauth_variable_text(v, value.data, value.len);
+    ngx_http_oauth_member_text(ctx, v, value);
 
     return NGX_OK;
 }
@@ -499,6 +475,21 @@ ngx_http_oauth_member_find(const json_t *message, ledger_slice_t name,
 }
 
 
+/* The value, not only its name, must be fit to be read outside. */
+
+static void
+ngx_http_oauth_member_text(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_variable_value_t *v, ledger_slice_t value)
+{
+    if (ctx->secrets
+        || (!ngx_http_oauth_opaque(value)
+            && !ngx_http_oauth_secret(ctx, value)))
+    {
+        ngx_http_oauth_variable_text(v, value.data, value.len);
+    }
+}
+
+
 static ngx_int_t
 ngx_http_oauth_pointer_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
@@ -507,7 +498,6 @@ ngx_http_oauth_pointer_variable(ngx_http_request_t *r,
 
     char                  *buf;
     json_t                *message;
-    ngx_str_t              text;
     ledger_slice_t         value;
     ngx_http_oauth_ctx_t  *ctx;
 
@@ -539,16 +529,7 @@ ngx_http_oauth_pointer_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    text.data = (u_char *) value.data;
-    text.len = value.len;
-
-    if (!ctx->secrets
-        && (ngx_http_oauth_opaque(value) || ngx_http_oauth_secret(ctx, &text)))
-    {
-        return NGX_OK;
-    }
-
-    ngx_http_oauth_variable_text(v, value.data, value.len);
+    ngx_http_oauth_member_text(ctx, v, value);
 
     return NGX_OK;
 }
@@ -722,6 +703,26 @@ ngx_http_oauth_uuid(u_char *p, u_char *last)
     }
 
     return 1;
+}
+
+
+/* Whether it is, or holds, a secret of one of the request's messages. */
+
+static ngx_uint_t
+ngx_http_oauth_secret(ngx_http_oauth_ctx_t *ctx, ledger_slice_t value)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_OAUTH_SOURCES; i++) {
+
+        if (ctx->sources[i] != NULL
+            && ngx_http_oauth_holds_secret(ctx->sources[i], value))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
