@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_turn.h"
 
 
 /*
@@ -47,7 +48,7 @@ ledger_apply_binding(ledger_work_t *work)
         return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
     }
 
-    return ledger_work_bind(work, &work->subject, ledger_slice(""),
+    return ledger_turn_bind(work, &work->subject, ledger_slice(""),
                             binding->user, binding->tenant);
 }
 
@@ -113,13 +114,13 @@ ledger_answer_alive(ledger_work_t *work, const ledger_answer_t *answer,
     }
 
     if (held->c.state == LEDGER_SUPERSEDED) {
-        rc = ledger_work_accept(work, held);
+        rc = ledger_turn_accept(work, held);
 
     } else if (held->c.state == LEDGER_BROKEN) {
         rc = ledger_work_effect(work, LEDGER_REPAIRED, held->c.id, 0, 0);
 
         if (rc == LEDGER_OK) {
-            rc = ledger_work_revive(work, held);
+            rc = ledger_turn_revive(work, held);
         }
 
     } else {
@@ -219,7 +220,7 @@ ledger_answer_break(ledger_work_t *work)
         return rc;
     }
 
-    return ledger_work_end(work, held, LEDGER_BROKEN, work->now);
+    return ledger_turn_end(work, held, LEDGER_BROKEN, work->now);
 }
 
 
@@ -323,7 +324,7 @@ ledger_revocation_whole(ledger_work_t *work)
         return rc;
     }
 
-    return ledger_work_end(work, held, LEDGER_REVOKED, at);
+    return ledger_turn_end(work, held, LEDGER_REVOKED, at);
 }
 
 
@@ -380,7 +381,7 @@ ledger_apply_release(ledger_work_t *work)
 
     held->c.released = 1;
 
-    return ledger_work_end(work, held, LEDGER_REVOKED, work->now);
+    return ledger_turn_end(work, held, LEDGER_REVOKED, work->now);
 }
 
 
@@ -411,5 +412,5 @@ ledger_apply_reinstate(ledger_work_t *work)
         return rc;
     }
 
-    return ledger_work_revive(work, held);
+    return ledger_turn_revive(work, held);
 }

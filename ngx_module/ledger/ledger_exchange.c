@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_settle.h"
+#include "ledger_turn.h"
 
 
 static ledger_rc_t ledger_exchange_lineage(ledger_work_t *work,
@@ -134,7 +136,7 @@ ledger_exchange_refresh(ledger_work_t *work, const ledger_exchange_t *x)
     }
 
     if (held->c.state == LEDGER_SUPERSEDED && later) {
-        rc = ledger_work_accept(work, held);
+        rc = ledger_turn_accept(work, held);
 
     } else if (held->c.state == LEDGER_BROKEN
                || held->c.state == LEDGER_EXPIRED)
@@ -142,7 +144,7 @@ ledger_exchange_refresh(ledger_work_t *work, const ledger_exchange_t *x)
         rc = ledger_work_effect(work, LEDGER_REPAIRED, held->c.id, 0, 0);
 
         if (rc == LEDGER_OK) {
-            rc = ledger_work_revive(work, held);
+            rc = ledger_turn_revive(work, held);
         }
     }
 
@@ -284,7 +286,7 @@ ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
         c->login = x->login;
     }
 
-    rc = ledger_work_bind(work, &work->subject, x->client, x->user,
+    rc = ledger_turn_bind(work, &work->subject, x->client, x->user,
                           x->tenant);
 
     if (rc != LEDGER_OK) {
@@ -349,7 +351,7 @@ ledger_exchange_enter(ledger_work_t *work, unsigned how)
             break;
         }
 
-        rc = ledger_work_settle(work, held, i, how);
+        rc = ledger_settle(work, held, i, how);
 
         if (rc != LEDGER_OK) {
             return rc;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_turn.h"
 
 
 static ledger_rc_t ledger_sweep_lane(ledger_work_t *work,
@@ -163,7 +164,7 @@ ledger_sweep_connection(ledger_work_t *work, const ledger_due_t *due)
         return rc;
     }
 
-    return ledger_work_end(work, held, LEDGER_EXPIRED, due->at);
+    return ledger_turn_end(work, held, LEDGER_EXPIRED, due->at);
 }
 
 

@@ -61,12 +61,6 @@ typedef struct ledger_work_s {
 } ledger_work_t;
 
 
-/* How a slot is entered. */
-
-#define LEDGER_SETTLE_EVICT  0x01        /* else a slot may stay over n */
-#define LEDGER_SETTLE_FRESH  0x02        /* the limit is the newest word on n */
-
-
 /* LEDGER_OK; LEDGER_NOMEM.  NULL may be destroyed. */
 
 LEDGER_MUST_USE ledger_rc_t ledger_work_create(ledger_work_t **work);
@@ -81,6 +75,9 @@ void ledger_work_destroy(ledger_work_t *work);
 LEDGER_MUST_USE ledger_rc_t ledger_work_effect(ledger_work_t *work,
     ledger_effect_kind_t kind, uint64_t connection, uint64_t other,
     unsigned limit);
+
+LEDGER_MUST_USE ledger_rc_t ledger_work_push(ledger_work_t *work,
+    const ledger_effect_t *effect);
 
 LEDGER_MUST_USE ledger_rc_t ledger_work_load(ledger_work_t *work,
     uint64_t id, ledger_held_t *held);
@@ -103,40 +100,6 @@ LEDGER_MUST_USE ledger_rc_t ledger_work_delete_token(ledger_work_t *work,
 /* When a sweep has to look at the token: at its end, else a retention on. */
 
 ledger_ms_t ledger_work_token_due(const ledger_row_t *row, ledger_ms_t now);
-
-/*
- * Enters the slot of one limit, if all its identities are known.  With
- * LEDGER_SETTLE_EVICT the oldest is superseded while there are more than n,
- * and that may be "held" itself; else a slot over n is noted.
- */
-
-LEDGER_MUST_USE ledger_rc_t ledger_work_settle(ledger_work_t *work,
-    ledger_held_t *held, unsigned limit, unsigned how);
-
-/* Ends a connection: it leaves all its slots.  Saves it. */
-
-LEDGER_MUST_USE ledger_rc_t ledger_work_end(ledger_work_t *work,
-    ledger_held_t *held, ledger_state_t state, ledger_ms_t at);
-
-/* Makes a connection live again; it evicts nobody.  Saves it. */
-
-LEDGER_MUST_USE ledger_rc_t ledger_work_revive(ledger_work_t *work,
-    ledger_held_t *held);
-
-/*
- * The provider accepted a superseded connection after it had been
- * superseded: an undecided one is swapped with its winner (R1), any other
- * is a contradiction (R10).  It is live after that.
- */
-
-LEDGER_MUST_USE ledger_rc_t ledger_work_accept(ledger_work_t *work,
-    ledger_held_t *held);
-
-/* R8.  Sets what is unknown and enters the slots that this completes. */
-
-LEDGER_MUST_USE ledger_rc_t ledger_work_bind(ledger_work_t *work,
-    ledger_held_t *held, ledger_slice_t client, ledger_slice_t user,
-    ledger_slice_t tenant);
 
 
 /* The rules, one function for each kind of record. */
