@@ -481,9 +481,12 @@ ngx_http_oauth_exchange_scope(ngx_http_request_t *r,
     u_char          *p;
     ledger_slice_t   scope;
 
-    if (ledger_message_member(ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
-                              ledger_slice("scope"), buf, &scope)
-        != LEDGER_OK
+    /* RFC 6749, 3.2 and 5.1: empty is as if it were not there */
+
+    if ((ledger_message_member(ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
+                               ledger_slice("scope"), buf, &scope)
+         != LEDGER_OK
+         || scope.len == 0)
         && ledger_message_member(ctx->sources[NGX_HTTP_OAUTH_REQUEST],
                                  ledger_slice("scope"), buf, &scope)
            != LEDGER_OK)

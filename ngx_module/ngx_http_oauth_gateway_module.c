@@ -427,12 +427,19 @@ ngx_http_oauth_connection(ngx_http_oauth_ctx_t *ctx)
  */
 
 void
+ngx_http_oauth_mask_errors(ngx_http_request_t *r)
+{
+    r->log_handler = ngx_http_oauth_log_handler;
+}
+
+
+void
 ngx_http_oauth_mask_log(ngx_http_request_t *r)
 {
     u_char     *p, *last;
     ngx_str_t   line;
 
-    r->log_handler = ngx_http_oauth_log_handler;
+    ngx_http_oauth_mask_errors(r);
 
     if (r->args.len == 0) {
         return;

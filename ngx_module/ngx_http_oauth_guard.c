@@ -11,6 +11,7 @@
 #define NGX_HTTP_OAUTH_USE_EVERY  (3600 * 1000)
 
 
+static void ngx_http_oauth_guard_forget(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_guard_token(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf,
     ngx_str_t *token);
@@ -20,6 +21,11 @@ static ngx_int_t ngx_http_oauth_guard_values(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_array_t *values, ngx_str_t *token);
 static ngx_int_t ngx_http_oauth_guard_field(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *field, ngx_str_t *token);
+static ngx_int_t ngx_http_oauth_guard_form(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *field, ngx_str_t *token);
+static ngx_int_t ngx_http_oauth_guard_member(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, json_t *message, ngx_str_t *field,
+    ngx_str_t *token);
 static ngx_int_t ngx_http_oauth_guard_add(ngx_http_oauth_ctx_t *ctx,
     const ledger_slice_t *found, ngx_str_t *token);
 static ngx_int_t ngx_http_oauth_guard_malformed(ngx_http_oauth_ctx_t *ctx,
@@ -61,7 +67,10 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    ngx_http_oauth_guard_forget(ctx);
+
     ctx->provider = lcf->guard_provider;
+    ngx_http_oauth_mask_errors(r);
 
     if (lcf->token_field.len) {
         rc = ngx_http_oauth_body_read(r, ctx);
@@ -79,9 +88,15 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK && token.len
+        && memmem(r->args.data, r->args.len, token.data, token.len))
+    {
+        ngx_http_oauth_mask_log(r);
+    }
+
+    if (rc == NGX_OK && token.len
         && ngx_http_oauth_guard_judge(r, ctx, &token) != NGX_OK)
     {
-        /* R: what cannot be looked up is unknown, and unknown may pass */
+        /* what cannot be looked up is unknown, and passes with a mark */
         ctx->verdict = LEDGER_VERDICT_UNKNOWN;
         ctx->unrecorded = 1;
     }
@@ -89,6 +104,27 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
     ngx_http_oauth_owner_strip(r);
 
     return ngx_http_oauth_guard_act(r, ctx, lcf);
+}
+
+
+/* X-Accel-Redirect may lead from one guard into that of another provider. */
+
+static void
+ngx_http_oauth_guard_forget(ngx_http_oauth_ctx_t *ctx)
+{
+    ctx->problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
+    ctx->reason = NULL;
+    ctx->connection = NULL;
+    ctx->connection_id = 0;
+    ngx_str_null(&ctx->raw);
+    ngx_str_null(&ctx->late_user);
+    ngx_str_null(&ctx->late_tenant);
+    ctx->named = 0;
+    ctx->undecided = 0;
+    ctx->use_due = 0;
+    ctx->late = 0;
+    ctx->learned = 0;
+    ctx->unrecorded = 0;
 }
 
 
@@ -150,10 +186,7 @@ ngx_http_oauth_guard_authorization(ngx_http_request_t *r,
                            "the query string");
     }
 
-    token->data = (u_char *) found.data;
-    token->len = found.len;
-
-    return NGX_OK;
+    return ngx_http_oauth_guard_add(ctx, &found, token);
 }
 
 
@@ -214,41 +247,126 @@ static ngx_int_t
 ngx_http_oauth_guard_field(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_str_t *field, ngx_str_t *token)
 {
-    char             buf[LEDGER_SCALAR_MAX];
-    ngx_int_t        rc;
-    ledger_slice_t   found;
+    ngx_int_t   rc;
+    json_t     *message;
 
-    if (ctx->body_large || ctx->body.len == 0) {
-        /* an upload: what it holds is not looked at */
-        return NGX_OK;
-    }
+    /* an upload: what it holds is not looked at */
 
-    if (ctx->sources[NGX_HTTP_OAUTH_REQUEST] == NULL) {
-        rc = ngx_http_oauth_body_parse(r, ctx);
+    if (!ctx->body_large && ctx->body.len) {
 
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
+        if (r->headers_in.content_type
+            && ngx_http_oauth_media_type(&r->headers_in.content_type->value,
+                                         "application/json"))
+        {
+            message = json_object();
+            if (message == NULL) {
+                return NGX_ERROR;
+            }
+
+            (void) (ledger_message_json(ngx_http_oauth_slice(&ctx->body), 0,
+                                        message)
+                    == LEDGER_OK);
+
+            rc = ngx_http_oauth_guard_member(r, ctx, message, field, token);
+
+            json_decref(message);
+
+        } else {
+            rc = ngx_http_oauth_guard_form(r, ctx, field, token);
         }
 
         if (rc != NGX_OK) {
-            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
+            return rc;
         }
     }
 
-    if (ledger_message_member(ctx->sources[NGX_HTTP_OAUTH_REQUEST],
-                              ngx_http_oauth_slice(field), buf, &found)
+    if (token->len && r->headers_in.authorization == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_oauth_guard_authorization(r, ctx, token);
+}
+
+
+/*
+ * The form is the API's, not a token request: other parameters may repeat,
+ * or break the format, and the token that follows them still counts.
+ */
+
+static ngx_int_t
+ngx_http_oauth_guard_form(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *field, ngx_str_t *token)
+{
+    u_char          *p, *end, *last, *equals;
+    json_t          *message;
+    ngx_int_t        rc;
+    ledger_slice_t   pair;
+
+    last = ctx->body.data + ctx->body.len;
+
+    for (p = ctx->body.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+        if (end == NULL) {
+            end = last;
+        }
+
+        equals = ngx_strlchr(p, end, '=');
+
+        if (equals == NULL
+            || (ngx_strlchr(p, equals, '%') == NULL
+                && ((size_t) (equals - p) != field->len
+                    || ngx_memcmp(p, field->data, field->len) != 0)))
+        {
+            continue;
+        }
+
+        message = json_object();
+        if (message == NULL) {
+            return NGX_ERROR;
+        }
+
+        pair.data = p;
+        pair.len = end - p;
+
+        (void) (ledger_message_form(pair, message, NULL) == LEDGER_OK);
+
+        rc = ngx_http_oauth_guard_member(r, ctx, message, field, token);
+
+        json_decref(message);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_guard_member(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    json_t *message, ngx_str_t *field, ngx_str_t *token)
+{
+    char             buf[LEDGER_SCALAR_MAX];
+    u_char          *p;
+    ledger_slice_t   found;
+
+    if (ledger_message_member(message, ngx_http_oauth_slice(field), buf,
+                              &found)
         != LEDGER_OK
         || found.len == 0)
     {
-        return ngx_http_oauth_guard_authorization(r, ctx, token);
+        return NGX_OK;
     }
 
-    if (r->headers_in.authorization) {
-
-        if (ngx_http_oauth_guard_authorization(r, ctx, token) != NGX_OK) {
-            return NGX_DECLINED;
-        }
+    p = ngx_pnalloc(r->pool, found.len);
+    if (p == NULL) {
+        return NGX_ERROR;
     }
+
+    ngx_memcpy(p, found.data, found.len);
+    found.data = p;
 
     return ngx_http_oauth_guard_add(ctx, &found, token);
 }
@@ -298,6 +416,7 @@ ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     ctx->named = 1;
     ctx->verdict = j->verdict;
+    ctx->kind = j->kind;
 
     if (j->verdict == LEDGER_VERDICT_UNKNOWN) {
         return NGX_OK;
@@ -431,8 +550,8 @@ ngx_http_oauth_guard_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     case NGX_HTTP_OAUTH_PROBLEM_UNKNOWN:
         /* a ledger that cannot be read is no reason to refuse */
-        mode = ctx->named ? ngx_http_oauth_mode(r, ctx, &lcf->unknown)
-                          : NGX_HTTP_OAUTH_MODE_PASS;
+        mode = ctx->unrecorded ? NGX_HTTP_OAUTH_MODE_PASS
+                               : ngx_http_oauth_mode(r, ctx, &lcf->unknown);
         break;
 
     default:

@@ -12,7 +12,8 @@ static ngx_int_t ngx_http_oauth_peek_judge(ngx_http_request_t *r,
 static json_t *ngx_http_oauth_peek_message(ngx_http_request_t *r,
     ngx_str_t *text, ngx_uint_t whole);
 static size_t ngx_http_oauth_peek_form_cut(ngx_str_t *text);
-static size_t ngx_http_oauth_peek_json_cut(ngx_str_t *text);
+static size_t ngx_http_oauth_peek_json_cut(ngx_str_t *text,
+    ngx_uint_t *quote);
 static ngx_uint_t ngx_http_oauth_peek_grant(ngx_http_request_t *r,
     json_t *message);
 static ngx_int_t ngx_http_oauth_peek_found(ngx_http_request_t *r,
@@ -97,7 +98,13 @@ ngx_http_oauth_peek_query(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     json_decref(message);
 
-    return found ? ngx_http_oauth_peek_found(r, ctx) : NGX_OK;
+    if (!found) {
+        return NGX_OK;
+    }
+
+    ngx_http_oauth_mask_log(r);
+
+    return ngx_http_oauth_peek_found(r, ctx);
 }
 
 
@@ -186,7 +193,7 @@ ngx_http_oauth_peek_message(ngx_http_request_t *r, ngx_str_t *text,
     u_char          *p;
     size_t           n;
     json_t          *message;
-    ngx_uint_t       json;
+    ngx_uint_t       json, quote;
     ledger_slice_t   slice;
 
     message = json_object();
@@ -211,21 +218,26 @@ ngx_http_oauth_peek_message(ngx_http_request_t *r, ngx_str_t *text,
     }
 
     if (!whole) {
-        slice.len = ngx_http_oauth_peek_json_cut(text);
+        slice.len = ngx_http_oauth_peek_json_cut(text, &quote);
 
         if (slice.len == 0) {
             return message;
         }
 
-        p = ngx_pnalloc(r->pool, slice.len + 1);
+        p = ngx_pnalloc(r->pool, slice.len + 2);
         if (p == NULL) {
             json_decref(message);
             return NULL;
         }
 
         ngx_memcpy(p, text->data, slice.len);
-        p[slice.len++] = '}';
         slice.data = p;
+
+        if (quote) {
+            p[slice.len++] = '"';
+        }
+
+        p[slice.len++] = '}';
     }
 
     (void) (ledger_message_json(slice, 0, message) == LEDGER_OK);
@@ -234,7 +246,10 @@ ngx_http_oauth_peek_message(ngx_http_request_t *r, ngx_str_t *text,
 }
 
 
-/* The members that are whole: up to the last '&'. */
+/*
+ * What can be parsed of a form that is cut: a value may end early, for an
+ * assertion alone can be longer than the peek, but a name or an escape not.
+ */
 
 static size_t
 ngx_http_oauth_peek_form_cut(ngx_str_t *text)
@@ -242,30 +257,55 @@ ngx_http_oauth_peek_form_cut(ngx_str_t *text)
     size_t  n;
 
     for (n = text->len; n > 0 && text->data[n - 1] != '&'; n--) {
-        /* void */
+        if (text->data[n - 1] == '=') {
+            n = text->len;
+            break;
+        }
     }
 
-    return n ? n - 1 : 0;
+    if (n < text->len) {
+        return n ? n - 1 : 0;
+    }
+
+    while (n > 0 && text->data[n - 1] >= 0x80) {
+        n--;
+    }
+
+    if (n > 0 && text->data[n - 1] == '%') {
+        return n - 1;
+    }
+
+    if (n > 1 && text->data[n - 2] == '%') {
+        return n - 2;
+    }
+
+    return n;
 }
 
 
-/* The members that are whole: up to the last comma of the top level. */
+/*
+ * What can be parsed of a JSON object that is cut, once '}' is put behind
+ * it: up to the last comma of the top level, or, with *quote, up to the end
+ * of a string that is a value there and needs its '"' as well.
+ */
 
 static size_t
-ngx_http_oauth_peek_json_cut(ngx_str_t *text)
+ngx_http_oauth_peek_json_cut(ngx_str_t *text, ngx_uint_t *quote)
 {
-    size_t      i, cut;
-    ngx_uint_t  depth, string;
+    size_t      i, cut, escape;
+    ngx_uint_t  depth, string, value;
 
     cut = 0;
+    escape = 0;
     depth = 0;
     string = 0;
+    value = 0;
 
     for (i = 0; i < text->len; i++) {
 
         if (string) {
             if (text->data[i] == '\\') {
-                i++;
+                escape = i++;
 
             } else if (text->data[i] == '"') {
                 string = 0;
@@ -293,7 +333,13 @@ ngx_http_oauth_peek_json_cut(ngx_str_t *text)
 
             break;
 
+        case ':':
+            value = 1;
+            break;
+
         case ',':
+            value = 0;
+
             if (depth == 1) {
                 cut = i;
             }
@@ -302,7 +348,25 @@ ngx_http_oauth_peek_json_cut(ngx_str_t *text)
         }
     }
 
-    return cut;
+    *quote = (string && value && depth == 1);
+
+    if (!*quote) {
+        return cut;
+    }
+
+    /* an escape takes six bytes at most, and a character four */
+
+    i = text->len;
+
+    if (escape && i - escape < 6) {
+        i = escape;
+    }
+
+    while (i > 0 && text->data[i - 1] >= 0x80) {
+        i--;
+    }
+
+    return i;
 }
 
 
