@@ -200,7 +200,7 @@ sub provider_server ($)
             return 200 '$echo';
         }
 
-        location /dead {
+        location ~ /dead\$ {
             return 401 '{"dead":true}';
         }
 $more
@@ -284,7 +284,7 @@ sub exchange ($$$)
                    @{$o->{header}}],
         body => [join '&', @body, @{$o->{body}}],
         expect => { status => 200,
-                    items => ["access_token=at-canary-$tokens"] },
+                    usual => ["access_token=at-canary-$tokens"] },
     };
 }
 
@@ -295,9 +295,12 @@ sub expectation ($$)
     my ($status, @items) = split /\s+\|\s+/, $text;
 
     $status =~ /^\d[\dx]{2}$/ or die "bad status in a step: $text\n";
-    # what a step expects by itself holds only where it succeeds
-    @{$step->{expect}{items}} = ()
-        if $status ne '200' && $step->{expect}{status} eq '200';
+    # what a step expects by itself holds only where it succeeds, and where
+    # nothing else is said about the body
+    if ($status ne '200' || grep { m{^/} || /^-/ } @items) {
+        $step->{expect}{usual} = [];
+    }
+
     $step->{expect}{status} = $status;
     push @{$step->{expect}{items}}, @items;
 
@@ -336,12 +339,12 @@ sub parse_step ($)
             header => ["Authorization: Bearer at-canary-$t", @{$o->{header}}],
             body => [],
             expect => { status => 200,
-                        items => ["authorization=Bearer at-canary-$t"] },
+                        usual => ["authorization=Bearer at-canary-$t"] },
         };
 
     } elsif ($kind =~ /^[A-Z]+$/) {
         $step = { line => $request, header => [], body => [],
-                  expect => { status => 200, items => [] } };
+                  expect => { status => 200 } };
 
     } else {
         die "bad step: $line\n";
@@ -514,7 +517,9 @@ sub check_step ($$$$$)
     my $name = $block->name . " step " . ($index + 1);
     my $object = $body =~ /^\s*[\{\[]/ ? eval { $json->decode($body) } : undef;
 
-    for my $item (@{$step->{expect}{items}}) {
+    for my $item (@{$step->{expect}{usual} // []},
+                  @{$step->{expect}{items} // []})
+    {
         check_item $name, $item, $body, $object;
     }
 
@@ -719,7 +724,8 @@ add_block_preprocessor(sub {
                       [map { '^' . $_->{expect}{status} =~ s/x/\\d/gr . '$' }
                            @$expected]);
     $block->set_value(raw_response_headers_like =>
-                      [map { header_pattern $_->{expect}{items} } @$expected]);
+                      [map { header_pattern $_->{expect}{items} // [] }
+                           @$expected]);
 });
 
 add_response_body_check(\&check_step);

@@ -135,6 +135,17 @@ POST /api/x
 : 4xx
 --- provider_saw
 
+=== TEST: in a form without its media type, which lenient providers read
+--- steps
+POST /api/x
+> grant_type=refresh_token&refresh_token=rt-canary-1
+: 4xx
+POST /api/x
+| Content-Type: text/plain
+> grant_type=refresh_token&refresh_token=rt-canary-1
+: 4xx
+--- provider_saw
+
 === TEST: in the query
 --- config
     location = /token {
@@ -170,7 +181,7 @@ POST /api/x
 > {"text":"grant_type=refresh_token&refresh_token=1"}
 : 200
 POST /api/x
-| Content-Type: text/plain
+| Content-Type: application/xml
 > grant_type=refresh_token&refresh_token=1
 : 200
 POST /api/x

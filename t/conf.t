@@ -126,7 +126,7 @@ invalid number of arguments
     oauth_provider q { user $arg_u;
 --- config
 --- message
-unexpected end of file
+(unexpected|unknown directive)
 
 === TEST: unknown directive in a provider
 --- provider
@@ -606,16 +606,6 @@ proxy_store
     }
 --- message
 proxy_intercept_errors
-
-=== TEST: guard and token endpoint in one location
---- config
-    location = /token {
-        oauth_token_endpoint p;
-        oauth_guard p;
-        proxy_pass http://provider;
-    }
---- message
-oauth_guard|oauth_token_endpoint
 
 === TEST: a server's guard does not hold at its token endpoint
 --- config

@@ -29,7 +29,7 @@ connect 1 u=jane owner=alpha
 connect 2 u=jane owner=beta
 call 1 mode=reject : 409 | owner=alpha | superseded_by.owner=beta | detail~beta
 :      409 | connected_at~^\d{4}- | superseded_at~^\d{4}- | reconnect_ends.owner=beta
-call 1 mode=flag : 200 | OAuth-Connection-Status: owner="beta"
+call 1 /api/dead mode=flag : 401 | OAuth-Connection-Status: owner="beta"
 refresh 1 as=9 : 400 | superseded_by.owner=beta | error_description~beta
 
 === TEST: on
@@ -49,7 +49,7 @@ connect 2 u=jane owner=beta
 call 1 mode=reject : 409 | type=urn:oauth-gateway:superseded | status=409
 :      409 | -owner | -connected_at | -superseded_at | -superseded_by.owner
 :      409 | -superseded_by.connected_at | -reconnect_ends.owner | detail~.
-call 1 mode=flag : 200 | OAuth-Connection-Status: superseded
+call 1 /api/dead mode=flag : 401 | OAuth-Connection-Status: superseded
 refresh 1 as=9 : 400 | error=invalid_grant | -owner | -superseded_by.owner
 --- check
 ok(1);
@@ -72,4 +72,4 @@ oauth_details off;
 --- steps
 connect 1 u=jane owner=alpha
 connect 2 u=jane owner=beta
-call 1 mode=flag : 200 | OAuth-Connection-Status: superseded(?!.*(?:alpha|beta))
+call 1 /api/dead mode=flag : 401 | OAuth-Connection-Status: superseded(?!.*(?:alpha|beta))

@@ -175,11 +175,12 @@ call 1 : 200 | verdict=unknown
 connect 1 u=jane owner=alpha
 connect 2 u=jane owner=beta
 call 1 mode=reject : 409 | type=urn:oauth-gateway:superseded
-call 1 mode=flag : 200 | OAuth-Connection-Status: superseded; .*owner="beta"
-call 1 : 200 | OAuth-Connection-Status: superseded
-call 1 mode=banana : 200 | OAuth-Connection-Status: superseded
-call 1 mode=REJECT : 200 | OAuth-Connection-Status: superseded
-call 1 mode=rejected : 200 | OAuth-Connection-Status: superseded
+call 1 /api/dead mode=flag : 401 | OAuth-Connection-Status: superseded; .*owner="beta"
+call 1 /api/dead : 401 | OAuth-Connection-Status: superseded
+call 1 /api/dead mode=banana : 401 | OAuth-Connection-Status: superseded
+call 1 /api/dead mode=REJECT : 401 | OAuth-Connection-Status: superseded
+call 1 /api/dead mode=rejected : 401 | OAuth-Connection-Status: superseded
+call 1 /api/dead mode=reject : 409
 call 2 mode=reject : 200 | !OAuth-Connection-Status
 
 === TEST: the mode is evaluated after the look-up
@@ -301,6 +302,21 @@ GET /page
 POST /token?t=1&u=jane
 POST /token?t=2&u=jane
 GET /api/x
+
+=== TEST: flag, and the provider proves the ledger wrong
+--- config
+    location = /token {
+        oauth_token_endpoint p;
+        proxy_pass http://provider;
+    }
+    location /api { oauth_guard p $arg_mode; proxy_pass http://provider; }
+--- steps
+connect 1 u=jane
+connect 2 u=jane
+call 1 mode=reject : 409
+call 1 mode=flag : 200 | OAuth-Connection-Status: superseded
+sleep 0.3
+call 1 mode=reject : 200 | !OAuth-Connection-Status
 
 === TEST: a mirrored subrequest is judged
 --- config
@@ -445,7 +461,7 @@ GET /api/tried
 connect 1 u=jane
 connect 2 u=jane
 call 1 /front : 409 | provider=p
-call 2 /front : 200 | uri=/front
+call 2 /front : 200 | uri=/api/inner
 
 === TEST: any content handler can stand behind the guard
 --- config
@@ -467,11 +483,11 @@ call 2 /static : 200 | /It works/
         oauth_token_endpoint p;
         proxy_pass http://provider;
     }
-    location /api { oauth_guard p flag; proxy_pass http://provider/dead; }
+    location /api { oauth_guard p flag; proxy_pass http://provider; }
 --- steps
 connect 1 u=jane
 connect 2 u=jane
-call 1 : 401 | OAuth-Connection-Status: superseded
+call 1 /api/dead : 401 | OAuth-Connection-Status: superseded
 
 === TEST: a provider cannot forge the mark
 --- mock

@@ -65,12 +65,12 @@ call 2
 
 === TEST: a call that the provider refused binds nothing
 --- mock
-    location ~ ^/api/company/\d+/dead { return 403 '{"no":1}'; }
+    location ~ ^/api/company/\d+/no$ { return 403 '{"no":1}'; }
 --- steps
 connect 1 u=jane
 connect 2 u=john
-call 1 /api/company/7/dead : 403
-call 2 /api/company/7/dead : 403
+call 1 /api/company/7/no : 403
+call 2 /api/company/7/no : 403
 sleep 0.3
 call 1 /api/company/7/items
 sleep 0.3

@@ -171,12 +171,3 @@ call 2 : 200 | verdict=unknown
 connect 1 u=jane client=one
 connect 2 u=jane client=one
 refresh 1 as=9 client=two : 400 | error=invalid_grant
-
-=== TEST: a refresh token that is an access token is none
---- steps
-connect 1 u=jane
-connect 2 u=jane
-POST /token?t=9&u=jane
-| Content-Type: application/x-www-form-urlencoded
-> grant_type=refresh_token&refresh_token=at-canary-1&client_id=app
-: 200

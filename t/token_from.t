@@ -31,10 +31,10 @@ GET /api/x
 connect 1 u=jane
 connect 2 u=jane
 GET /api/x
-| Authorization: Basic YXQtY2FuYXJ5LTE6
+| Authorization: Basic amFuZTphdC1jYW5hcnktMQ==
 : 200 | verdict=none
 GET /api/x
-| Authorization: Digest username="at-canary-1"
+| Authorization: Digest at-canary-1
 : 200 | verdict=none
 GET /api/x
 | Authorization: token at-canary-1
@@ -85,7 +85,7 @@ GET /api/x
 | Authorization: Bearer at-canary-1
 : 200 | verdict=none
 
-=== TEST: the first VALUE that is not empty wins
+=== TEST: several places, and more than one token is refused
 --- config
     location = /token {
         oauth_token_endpoint p;
@@ -102,12 +102,12 @@ GET /api/x
 connect 1 u=jane
 connect 2 u=jane
 GET /api/x?token=at-canary-1 : 409
-GET /api/x?token=at-canary-1
+GET /api/x?token=at-canary-2
 | X-Token: at-canary-2
 : 200 | verdict=active
-GET /api/x?token=at-canary-2
-| X-Token: at-canary-1
-: 409
+GET /api/x?token=at-canary-1
+| X-Token: at-canary-2
+: 400 | type~oauth-gateway
 GET /api/x?token= : 200 | verdict=none
 
 === TEST: a scheme of the provider's own by map
@@ -235,7 +235,7 @@ connect 1 u=jane
 POST /api/x
 | Content-Type: application/x-www-form-urlencoded
 > token=at-canary-1&a={{+ x 9000}}
-: 200 | /^length 9021$/
+: 200 | /^length 9020$/
 
 === TEST: a connection lives on whatever the token's place
 --- config

@@ -78,14 +78,18 @@ call 9 mode=reject un=pass : 200 | !OAuth-Connection-Status
 call 9 mode=reject un=banana : 200 | OAuth-Connection-Status: unknown
 call 9 mode=reject : 200 | OAuth-Connection-Status: unknown
 
-=== TEST: a refresh token in the place of an access token is unknown
+=== TEST: a refresh token in the place of an access token teaches nothing
 --- unknown
 oauth_unknown flag;
 --- steps
 connect 1 u=jane
-GET /api/x?mode=reject
+GET /api/dead?mode=reject
 | Authorization: Bearer rt-canary-1
-: 200 | OAuth-Connection-Status: unknown
+: 401 | dead=true
+sleep 0.3
+call 1 mode=reject : 200 | verdict=active
+refresh 1 as=2 u=jane
+call 2 mode=reject : 200 | verdict=active
 
 === TEST: tokens that differ in one character are unknown
 --- unknown
