@@ -158,7 +158,7 @@ usage: ./build.sh run
 Installs what is missing, builds, and starts the gateway on 127.0.0.1:8080
 with its ledger in build/run/ and a playground provider inside the same
 nginx. Prints the commands that show an invalidated connection. Ctrl-C stops
-it; the ledger stays until `clean`.
+it; the ledger stays until `clean`. RUN_DIR names another directory for it.
 END
 }
 
@@ -171,7 +171,7 @@ cmd_run() {
 
 
 run_playground() {
-    local dir=$build/run conf=$root/conf/playground pid
+    local dir=${RUN_DIR:-$build/run} conf=$root/conf/playground pid
 
     mkdir -p "$dir/logs"
     rm -f "$dir/nginx.pid"
