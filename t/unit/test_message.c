@@ -124,7 +124,8 @@ static const char *const  secrets[] = {
     "mfa_token", "otp", "oob_code", "binding_code", "passcode", "pin",
     "accessToken", "refreshToken", "idToken", "ACCESS-TOKEN", "Access.Token",
     "full_token", "incoming_webhook", "authorization", "oauth_token",
-    "AUTHORIZATION", "token_secret", "credentials", "cookie", "sso_token", "long_lived_token",
+    "AUTHORIZATION", "token_secret",
+    "credentials", "cookie", "sso_token", "long_lived_token",
     "expired_access_token", "securityToken", "user_password", "passwd",
 };
 
