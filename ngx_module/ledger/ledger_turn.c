@@ -157,7 +157,7 @@ ledger_rc_t
 ledger_turn_bind(ledger_work_t *work, ledger_held_t *held,
     ledger_slice_t client, ledger_slice_t user, ledger_slice_t tenant)
 {
-    unsigned     i, learnt, before, now;
+    unsigned     i, learnt, before, now, how;
     ledger_rc_t  rc;
 
     before = ledger_turn_known(&held->c);
@@ -182,6 +182,12 @@ ledger_turn_bind(ledger_work_t *work, ledger_held_t *held,
 
     now = ledger_turn_known(&held->c);
 
+    /*
+     * The provider accepts an adopted connection, and nobody saw how old it
+     * is (R4): to enter late ends nobody, itself included.
+     */
+    how = held->c.adopted ? 0 : LEDGER_SETTLE_EVICT;
+
     for (i = 0; rc == LEDGER_OK && i < held->c.nlimits; i++) {
 
         if ((now & ~before & 1u << i) == 0) {
@@ -189,7 +195,7 @@ ledger_turn_bind(ledger_work_t *work, ledger_held_t *held,
         }
 
         if (held->c.state == LEDGER_LIVE) {
-            rc = ledger_settle(work, held, i, LEDGER_SETTLE_EVICT);
+            rc = ledger_settle(work, held, i, how);
 
         } else if (held->c.state == LEDGER_BROKEN) {
             rc = ledger_settle_explained(work, held, i);

@@ -193,7 +193,8 @@ class Lane {
         /* Of two at the same time the ledger may name the other one. */
         const problem = assertSuperseded(answer, {
             provider: 'acme', user: h.user, tenant: h.connection.tenant,
-            owner: h.owner ?? undefined, by: by.together ? undefined : by.owner ?? undefined,
+            owner: h.owner ?? undefined,
+            by: by.together ? undefined : by.owner ?? undefined,
         });
 
         assert.equal(answer.headers['x-verdict'], 'superseded');

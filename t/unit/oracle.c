@@ -812,7 +812,7 @@ bind(oracle_t *o, connection_t *c, const text_t *client, const text_t *user,
         }
 
         if (c->state == LEDGER_LIVE) {
-            enter(o, c, i, 1, 0);
+            enter(o, c, i, !c->adopted, 0);
 
         } else if (c->state == LEDGER_BROKEN) {
             slot = find_slot(o, c->key[i]);

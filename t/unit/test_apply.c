@@ -1088,6 +1088,37 @@ test_late_binding_of_the_older(void **state)
 }
 
 
+/* accepted by the provider, of an age that nobody saw: no reason to end it */
+
+static void
+test_late_binding_of_the_adopted(void **state)
+{
+    ledger_record_t  record;
+
+    (void) state;
+
+    apply(realm("u", "t", "a1", "r1", T0));
+
+    record = scene_refresh("r0", "a2", "r2", T0 + 1000);
+    scene_limit(&record, 0, 1, LEDGER_KEY_TENANT, LEDGER_KEY_CLIENT);
+    apply(record);
+    assert_effect(LEDGER_ADOPTED, 1);
+
+    apply(scene_binding(scene_owner(s, "a2"), "", "t", T0 + 2000));
+    assert_effect(LEDGER_BOUND, 1);
+    assert_effect(LEDGER_SUPERSESSION, 0);
+    assert_effect(LEDGER_OVERFULL, 1);
+    assert_verdict("a1", T0 + 2000, ACTIVE);
+    assert_verdict("a2", T0 + 2000, ACTIVE);
+
+    /* the next connect finds both older than itself */
+    apply(realm("v", "t", "a3", "r3", T0 + 3000));
+    assert_effect(LEDGER_SUPERSESSION, 2);
+    assert_verdict("a1", T0 + 3000, SUPERSEDED);
+    assert_verdict("a2", T0 + 3000, SUPERSEDED);
+}
+
+
 static void
 test_binding_in_a_refresh(void **state)
 {
@@ -1392,6 +1423,7 @@ main(void)
         story(test_reconnect_and_contest),
         story(test_late_binding),
         story(test_late_binding_of_the_older),
+        story(test_late_binding_of_the_adopted),
         story(test_binding_in_a_refresh),
         story(test_binding_explains_the_broken),
         story(test_binding_of_the_broken),
