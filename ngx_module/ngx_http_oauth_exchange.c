@@ -32,6 +32,10 @@ static ngx_int_t ngx_http_oauth_exchange_limits(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ledger_exchange_t *x);
 static ngx_int_t ngx_http_oauth_exchange_scope(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ledger_exchange_t *x);
+static ngx_int_t ngx_http_oauth_exchange_words(ngx_http_request_t *r,
+    ledger_slice_t text, ledger_slice_t *sorted);
+static int ngx_libc_cdecl ngx_http_oauth_exchange_compare(const void *one,
+    const void *two);
 static void ngx_http_oauth_exchange_origin(ngx_http_request_t *r,
     ledger_exchange_t *x);
 static ngx_uint_t ngx_http_oauth_exchange_exempt(ngx_http_oauth_ctx_t *ctx);
@@ -478,7 +482,6 @@ ngx_http_oauth_exchange_scope(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ledger_exchange_t *x)
 {
     char             buf[LEDGER_SCALAR_MAX];
-    u_char          *p;
     ledger_slice_t   scope;
 
     /* RFC 6749, 3.2 and 5.1: empty is as if it were not there */
@@ -498,19 +501,86 @@ ngx_http_oauth_exchange_scope(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* response_set may change the message that the slice points to */
+    return ngx_http_oauth_exchange_words(r, scope, &x->scope);
+}
 
-    p = ngx_pnalloc(r->pool, scope.len);
+
+/*
+ * RFC 6749, 3.3: the order of the words does not matter, so they are kept
+ * in one order, each once.
+ */
+
+static ngx_int_t
+ngx_http_oauth_exchange_words(ngx_http_request_t *r, ledger_slice_t text,
+    ledger_slice_t *sorted)
+{
+    u_char           *p, *start, *last;
+    ngx_uint_t        i, n;
+    ledger_slice_t   *words;
+
+    words = ngx_palloc(r->pool,
+                       (text.len / 2 + 1) * sizeof(ledger_slice_t));
+    if (words == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, text.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(p, scope.data, scope.len);
+    n = 0;
+    last = (u_char *) text.data + text.len;
 
-    x->scope.data = p;
-    x->scope.len = scope.len;
+    for (start = (u_char *) text.data; start < last; start++) {
+
+        if (*start == ' ') {
+            continue;
+        }
+
+        words[n].data = start;
+
+        while (start < last && *start != ' ') {
+            start++;
+        }
+
+        words[n].len = start - words[n].data;
+        n++;
+    }
+
+    qsort(words, n, sizeof(ledger_slice_t), ngx_http_oauth_exchange_compare);
+
+    sorted->data = p;
+
+    for (i = 0; i < n; i++) {
+
+        if (i > 0
+            && ngx_http_oauth_exchange_compare(&words[i - 1], &words[i]) == 0)
+        {
+            continue;
+        }
+
+        if (p != sorted->data) {
+            *p++ = ' ';
+        }
+
+        p = ngx_cpymem(p, words[i].data, words[i].len);
+    }
+
+    sorted->len = p - sorted->data;
 
     return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_oauth_exchange_compare(const void *one, const void *two)
+{
+    const ledger_slice_t *a = one;
+    const ledger_slice_t *b = two;
+
+    return (int) ngx_memn2cmp((u_char *) a->data, (u_char *) b->data, a->len,
+                              b->len);
 }
 
 

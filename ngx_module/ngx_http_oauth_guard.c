@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_oauth_guard_authorization(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *token);
 static ngx_int_t ngx_http_oauth_guard_values(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_array_t *values, ngx_str_t *token);
+static ngx_uint_t ngx_http_oauth_guard_repeated(ngx_http_request_t *r,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_oauth_guard_field(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *field, ngx_str_t *token);
 static ngx_int_t ngx_http_oauth_guard_form(ngx_http_request_t *r,
@@ -212,6 +214,11 @@ ngx_http_oauth_guard_values(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
             continue;
         }
 
+        if (ngx_http_oauth_guard_repeated(r, &cv[i].value)) {
+            return ngx_http_oauth_guard_malformed(ctx,
+                               "the header field of the token stands twice");
+        }
+
         /* with a scheme in front, or the bare token */
 
         rc = ledger_credential_token(ngx_http_oauth_slice(&value), &found);
@@ -285,6 +292,62 @@ ngx_http_oauth_guard_field(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     }
 
     return ngx_http_oauth_guard_authorization(r, ctx, token);
+}
+
+
+/*
+ * Whether "text" is $http_NAME and the request has that field twice: the
+ * variable holds the first one, and a provider may read the last one.
+ */
+
+static ngx_uint_t
+ngx_http_oauth_guard_repeated(ngx_http_request_t *r, ngx_str_t *text)
+{
+    ngx_uint_t        i, k, n;
+    ngx_str_t         name;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (text->len <= sizeof("$http_") - 1
+        || ngx_strncmp(text->data, "$http_", sizeof("$http_") - 1) != 0)
+    {
+        return 0;
+    }
+
+    name.data = text->data + sizeof("$http_") - 1;
+    name.len = text->len - (sizeof("$http_") - 1);
+
+    n = 0;
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return n > 1;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len != name.len) {
+            continue;
+        }
+
+        for (k = 0; k < name.len; k++) {
+            if (ngx_tolower(name.data[k])
+                != (h[i].key.data[k] == '-' ? '_'
+                                         : ngx_tolower(h[i].key.data[k])))
+            {
+                break;
+            }
+        }
+
+        n += (k == name.len);
+    }
 }
 
 

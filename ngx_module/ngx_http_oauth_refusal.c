@@ -1427,6 +1427,7 @@ ngx_http_oauth_detail_limit(ngx_http_oauth_facts_t *f, u_char *p, u_char *last)
             continue;
         }
 
+        p = ngx_slprintf(p, last, "$");
         p = ngx_http_oauth_detail_clean(key->name, p,
                               ngx_min(last, p + LEDGER_VARIABLE_NAME_MAX));
     }
@@ -1812,7 +1813,7 @@ ngx_http_oauth_document_limit(ngx_http_oauth_facts_t *f, json_t *doc)
 {
     int                        rc;
     json_t                    *limit, *per;
-    u_char                     name[LEDGER_VARIABLE_NAME_MAX], *p;
+    u_char                     name[1 + LEDGER_VARIABLE_NAME_MAX], *p;
     ngx_uint_t                 i;
     const ledger_limit_key_t  *key;
 
@@ -1834,8 +1835,10 @@ ngx_http_oauth_document_limit(ngx_http_oauth_facts_t *f, json_t *doc)
             continue;
         }
 
-        p = ngx_http_oauth_clean(name, name + LEDGER_VARIABLE_NAME_MAX,
-                                 key->name);
+        /* as the configuration has it: "user" and "$user" differ */
+
+        name[0] = '$';
+        p = ngx_http_oauth_clean(name + 1, name + sizeof(name), key->name);
 
         rc |= json_array_append_new(per,
                                     json_stringn((char *) name, p - name));
