@@ -387,7 +387,7 @@ static_inputs() {
 asan_build() {
     local dir=$build/asan flags
 
-    flags="-O1 -g -fno-omit-frame-pointer -fsanitize=address"
+    flags="-O1 -g1 -fno-omit-frame-pointer -fsanitize=address"
     static_configure "$dir" gcc "$flags -DNGX_DEBUG_PALLOC=1" \
                      "-fsanitize=address,undefined"
 
@@ -401,8 +401,8 @@ asan_build() {
     # Test::Nginx has ideas of its own about ASAN_OPTIONS: not through it
     cat >"$dir/nginx" <<END
 #!/bin/sh
-export ASAN_OPTIONS=log_path=$dir/report:detect_leaks=1
-export LSAN_OPTIONS=suppressions=$root/util/lsan.txt:print_suppressions=0
+export ASAN_OPTIONS=log_path=$dir/report:detect_leaks=1:fast_unwind_on_malloc=0
+export LSAN_OPTIONS=suppressions=$root/util/lsan.txt:print_suppressions=0:exitcode=0
 export UBSAN_OPTIONS=log_path=$dir/report:print_stacktrace=1
 exec $dir/objs/nginx "\$@"
 END
