@@ -40,7 +40,7 @@ package OAuthGateway;
 # u, o, s, e, i, r tell the provider which user, tenant (organisation), scope,
 # expires_in, issue time and refresh token to answer with; owner= is the
 # X-OAuth-Owner field, client=, grant=, scope= and +NAME= stand in the body,
-# @FIELD= in the header (%20 is a space), path= is another path.
+# @FIELD= in the header, path= is another path; %20 is a space in @ and scope.
 #
 # " : STATUS | ITEM | ITEM" says what must come back (4xx: any such status);
 # items are /REGEX/,
@@ -282,7 +282,7 @@ sub options ($)
             push @{$o{header}}, "X-OAuth-Owner: $1";
 
         } elsif ($word =~ /^(client|grant|scope|path|as)=(.*)$/) {
-            $o{set}{$1} = $2;
+            $o{set}{$1} = $2 =~ s/%20/ /gr;
 
         } elsif ($word =~ /^\w+=/) {
             push @{$o{args}}, $word;
@@ -633,11 +633,20 @@ sub check_patterns ($$$$)
 sub check_provider_saw ($)
 {
     my ($block) = @_;
-    my $wanted = join "\n", patterns $block->provider_saw;
-    my $seen = slurp(html 'provider.log') // '';
+    my @wanted = patterns $block->provider_saw;
+    my $wanted = join "\n", sort @wanted;
+    my $seen;
 
-    Test::More::is($seen, $wanted eq '' ? '' : "$wanted\n",
-                   $block->name . ' - what the provider saw');
+    # the provider's workers log after they have answered, in any order
+    for (1 .. 20) {
+        my @seen = patterns(slurp(html 'provider.log') // '');
+
+        $seen = join "\n", sort @seen;
+        last if length $seen >= length $wanted;
+        Time::HiRes::sleep(0.05);
+    }
+
+    Test::More::is($seen, $wanted, $block->name . ' - what the provider saw');
 }
 
 

@@ -1,4 +1,4 @@
-# Credentials of a call: one, in the grammar of token68, within its bound.
+# Credentials of a call: one, well-formed, within its bound.
 use lib 't';
 use OAuthGateway;
 
@@ -31,6 +31,25 @@ GET /api/x
 | Authorization: Bearer AZaz09-._~+/canary==
 : 409 | type=urn:oauth-gateway:superseded
 
+=== TEST: characters of Salesforce, Marketo and Facebook
+--- mock
+    location = /odd {
+        return 200 '{"access_token":"00D!canary:int|x","user":"jane"}';
+    }
+--- config
+    location = /token { oauth_token_endpoint p; proxy_pass http://provider; }
+    location = /odd { oauth_token_endpoint p; proxy_pass http://provider; }
+    location /api { oauth_guard p; proxy_pass http://provider; }
+--- steps
+POST /odd
+| Content-Type: application/x-www-form-urlencoded
+> grant_type=authorization_code&code=code-canary-1&client_id=app
+: 200
+connect 2 u=jane
+GET /api/x
+| Authorization: Bearer 00D!canary:int|x
+: 409 | type=urn:oauth-gateway:superseded
+
 === TEST: two tokens in one field are refused
 --- steps
 connect 1 u=jane
@@ -52,20 +71,20 @@ GET /api/x
 | Authorization: Bearer
 : 400
 GET /api/x
-| Authorization: Bearer ====
+| Authorization: DPoP
 : 400
 --- provider_saw
 
-=== TEST: characters outside of token68 are refused
+=== TEST: quotes, and bytes that cannot be seen, are refused
 --- steps
 GET /api/x
 | Authorization: Bearer at"canary
 : 400
 GET /api/x
-| Authorization: Bearer at=canary
+| Authorization: Bearer "at-canary"
 : 400
 GET /api/x
-| Authorization: Bearer at{canary}
+| Authorization: Bearer atécanary
 : 400
 --- provider_saw
 

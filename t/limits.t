@@ -148,10 +148,12 @@ call 2
     user   $oauth_response_user;
     limit  1 per user scope;
 --- steps
-connect 1 u=jane s=read+write
-connect 2 u=jane s=write+read
-call 1 : 409
+connect 1 u=jane scope=read%20write
+connect 2 u=jane scope=write
+connect 3 u=jane scope=write%20%20read%20write
+call 1 : 409 | limit.per=["user","scope"]
 call 2
+call 3
 
 === TEST: per scope, the request's scope where the answer has none
 --- provider
