@@ -121,12 +121,13 @@ typedef enum {
     LEDGER_SUPERSESSION,                 /* "other" superseded it */
     LEDGER_SWAPPED,                      /* R1: it lives, "other" does not */
     LEDGER_CONFIRMED,                    /* R1: undecided no more */
-    LEDGER_CONTRADICTED,                 /* R10; "limit" is in doubt */
+    LEDGER_CONTRADICTED,                 /* R10; "limit" is in doubt, that
+                                            "other" ended it by */
     LEDGER_OVERFULL,                     /* R5: "limit" was left over n */
     LEDGER_BOUND,
     LEDGER_BREAKAGE,
     LEDGER_REPAIRED,
-    LEDGER_REVOCATION_DONE,
+    LEDGER_REVOCATION_DONE,              /* also of one token; see record */
     LEDGER_RELEASED,
     LEDGER_REINSTATED,
     LEDGER_EXPIRY,
@@ -277,7 +278,9 @@ typedef struct {
  * ledger_slot() tells the state of the slot that "connection" has, had, or
  * would have under its limit with that index.  Contested means: at least
  * "contests" supersessions within "window" ms before "now" between
- * different known owners, one of whom both won and lost.
+ * different known owners, one of whom both won and lost; of more than
+ * LEDGER_CONTESTS_MAX none is told.  n is that of the newest connect, or
+ * the connection's own where the slot is not there.
  *
  * LEDGER_OK; LEDGER_NOT_FOUND: no such limit; LEDGER_CORRUPT; LEDGER_IO.
  */

@@ -71,8 +71,11 @@ ledger_apply(ledger_t *ledger, const ledger_record_t *records, size_t n,
 
     /* what a rule expects to find and does not is damage */
 
-    return rc == LEDGER_NOT_FOUND || rc == LEDGER_VERSION ? LEDGER_CORRUPT
-                                                          : rc;
+    if (rc == LEDGER_NOT_FOUND || rc == LEDGER_VERSION) {
+        return LEDGER_CORRUPT;
+    }
+
+    return rc == LEDGER_BUSY ? LEDGER_IO : rc;
 }
 
 

@@ -3,14 +3,19 @@
  * Copyright (C) The OAuth gateway authors
  */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE  /* be64toh() */
+#endif
+
 #include "ledger_cursor.h"
 
+#include <endian.h>
 #include <string.h>
 
 
 static void ledger_put_number(ledger_writer_t *w, uint64_t value,
     unsigned size);
-static uint64_t ledger_take_number(ledger_reader_t *r, unsigned size);
+static uint32_t ledger_take_number(ledger_reader_t *r, unsigned size);
 
 
 ledger_writer_t
@@ -114,14 +119,20 @@ ledger_take_u16(ledger_reader_t *r)
 uint32_t
 ledger_take_u32(ledger_reader_t *r)
 {
-    return (uint32_t) ledger_take_number(r, 4);
+    return ledger_take_number(r, 4);
 }
 
+
+/* a look-up reads a dozen of these, so not byte by byte */
 
 uint64_t
 ledger_take_u64(ledger_reader_t *r)
 {
-    return ledger_take_number(r, 8);
+    uint64_t  value;
+
+    ledger_take_bytes(r, &value, sizeof(value));
+
+    return be64toh(value);
 }
 
 
@@ -160,10 +171,10 @@ ledger_take_slice(ledger_reader_t *r, size_t max)
 }
 
 
-static uint64_t
+static uint32_t
 ledger_take_number(ledger_reader_t *r, unsigned size)
 {
-    uint64_t  value;
+    uint32_t  value;
 
     if (r->failed || size > (size_t) (r->end - r->pos)) {
         r->failed = 1;

@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "ledger_store.h"
 #include "oracle.h"
 #include "scene.h"
 
@@ -40,6 +41,7 @@ typedef struct {
     uint64_t           last;             /* about the newest connection */
     unsigned           policy;
     unsigned           grown;            /* n is one more from some time on */
+    unsigned           forgetful;        /* sweeps delete things */
     ledger_record_t    records[BATCH_MAX];
     char               texts[BATCH_MAX * 16][ORACLE_TEXT_SIZE];
     unsigned           ntexts;
@@ -407,6 +409,10 @@ make_record(world_t *w, ledger_record_t *r)
         r->u.sweep.retention = dice(w, 8) ? SCENE_HOUR * (1 + dice(w, 60))
                                           : 0;
         r->u.sweep.max = dice(w, 3) ? 1 + dice(w, 8) : 1000;
+
+        if (!w->forgetful) {
+            r->u.sweep.retention = 10000 * SCENE_DAY;
+        }
     }
 }
 
@@ -660,6 +666,7 @@ create_world(uint64_t number, unsigned policy)
     w->random = w->seed * 0x9e3779b97f4a7c15ull | 1;
     w->now = SCENE_NOW;
     w->policy = policy;
+    w->forgetful = 1;
     w->scene = scene_create(1u << 28);
     w->twin = scene_create(1u << 28);
     w->oracle = oracle_create();
@@ -821,12 +828,65 @@ test_random_histories(void **state)
 }
 
 
+/* The audit log is the list of applied records: told again, it is all. */
+
+static void
+test_log_told_again(void **state)
+{
+    size_t                  n;
+    unsigned                told;
+    MDB_val                 key, value;
+    world_t                *w;
+    MDB_cursor             *cursor;
+    ledger_view_t           view;
+    static ledger_record_t  record;
+
+    (void) state;
+
+    w = create_world(seed, 2);
+    w->forgetful = 0;
+
+    for (told = 0; told < length; told++) {
+        make_record(w, &w->records[0]);
+        scene_apply(w->scene, &w->records[0]);
+        w->expected.n = 0;
+        oracle_apply(w->oracle, w->records, 1, &w->expected);
+    }
+
+    n = 0;
+
+    assert_int_equal(ledger_store_read(w->scene->ledger, &view), LEDGER_OK);
+    assert_int_equal(mdb_cursor_open(view.txn,
+                                     w->scene->ledger->tables[LEDGER_LOG],
+                                     &cursor), 0);
+
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        assert_int_equal(ledger_record_decode(value.mv_data, value.mv_size,
+                                              &record), LEDGER_OK);
+        scene_apply(w->twin, &record);
+        n++;
+    }
+
+    mdb_cursor_close(cursor);
+    ledger_store_read_end(&view);
+
+    /* what had no effect was left out */
+    assert_true(n < length);
+    assert_true(n > length / 2);
+
+    assert_int_equal(scene_dump(w->scene, 1), scene_dump(w->twin, 1));
+
+    destroy_world(w);
+}
+
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_random_histories),
-        cmocka_unit_test(test_no_way_back)
+        cmocka_unit_test(test_no_way_back),
+        cmocka_unit_test(test_log_told_again)
     };
 
     setvbuf(stdout, NULL, _IOLBF, 0);
