@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_kept.h"
 #include "ledger_turn.h"
 
 
@@ -161,6 +162,17 @@ ledger_answer_dead(ledger_work_t *work, const ledger_answer_t *answer,
 
     rc = ledger_work_save_token(work, &answer->token, row, &dead);
 
+    /*
+     * A replay of the token before the current one still brings the current
+     * one, which nobody may have to do without; its access token is cured by
+     * the next refresh.
+     */
+
+    if (rc == LEDGER_OK && held->c.has_refresh) {
+        rc = ledger_kept_lost(work, &held->c, &held->c.refresh,
+                              &answer->token);
+    }
+
     if (rc == LEDGER_OK) {
         rc = ledger_work_effect(work, LEDGER_TOKEN_DEAD, held->c.id, 0, 0);
     }
@@ -294,11 +306,12 @@ ledger_apply_revocation(ledger_work_t *work)
     rc = ledger_work_effect(work, LEDGER_REVOCATION_DONE, row.connection, 0,
                             0);
 
-    if (rc != LEDGER_OK) {
-        return rc;
+    if (rc == LEDGER_OK) {
+        rc = ledger_work_save_token(work, &revocation->token, &row, &revoked);
     }
 
-    return ledger_work_save_token(work, &revocation->token, &row, &revoked);
+    return rc == LEDGER_OK ? ledger_kept_revoked(work, &revocation->token)
+                           : rc;
 }
 
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_kept.h"
 #include "ledger_settle.h"
 #include "ledger_turn.h"
 
@@ -48,8 +49,6 @@ static const ledger_token_t *ledger_exchange_newest(
 static unsigned ledger_exchange_returned(const ledger_exchange_t *x);
 static void ledger_exchange_current(ledger_connection_t *connection,
     const ledger_token_id_t *id, ledger_ms_t expires_at);
-static unsigned ledger_token_id_equal(const ledger_token_id_t *one,
-    const ledger_token_id_t *two);
 
 
 ledger_rc_t
@@ -254,14 +253,25 @@ static ledger_rc_t
 ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
 {
     ledger_rc_t           rc;
+    ledger_token_id_t     current, previous;
     ledger_connection_t  *c;
 
     c = &work->subject.c;
+    current = c->refresh;
+    previous = c->previous;
 
     rc = ledger_exchange_tokens(work, x);
 
     if (rc == LEDGER_OK) {
         rc = ledger_exchange_rotate(work, x);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_outdated(work, c, &current);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_outdated(work, c, &previous);
     }
 
     if (rc != LEDGER_OK) {
@@ -289,11 +299,11 @@ ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
     rc = ledger_turn_bind(work, &work->subject, x->client, x->user,
                           x->tenant);
 
-    if (rc != LEDGER_OK) {
-        return rc;
+    if (rc == LEDGER_OK) {
+        rc = ledger_work_save(work, &work->subject);
     }
 
-    return ledger_work_save(work, &work->subject);
+    return rc == LEDGER_OK ? ledger_kept_add(work, x) : rc;
 }
 
 
@@ -326,13 +336,14 @@ ledger_exchange_open(ledger_work_t *work, const ledger_exchange_t *x)
         rc = ledger_work_save(work, held);
     }
 
-    if (rc != LEDGER_OK || x->exempt) {
-        return rc;
+    if (rc == LEDGER_OK && !x->exempt) {
+        rc = ledger_exchange_enter(work, x->refresh
+                                         ? LEDGER_SETTLE_FRESH
+                                         : LEDGER_SETTLE_FRESH
+                                           | LEDGER_SETTLE_EVICT);
     }
 
-    return ledger_exchange_enter(work, x->refresh ? LEDGER_SETTLE_FRESH
-                                                  : LEDGER_SETTLE_FRESH
-                                                    | LEDGER_SETTLE_EVICT);
+    return rc == LEDGER_OK ? ledger_kept_add(work, x) : rc;
 }
 
 
@@ -638,12 +649,4 @@ ledger_exchange_current(ledger_connection_t *connection,
     connection->refresh = *id;
     connection->refresh_expires_at = expires_at;
     connection->has_refresh = 1;
-}
-
-
-static unsigned
-ledger_token_id_equal(const ledger_token_id_t *one,
-    const ledger_token_id_t *two)
-{
-    return memcmp(one->bytes, two->bytes, LEDGER_TOKEN_ID_SIZE) == 0;
 }

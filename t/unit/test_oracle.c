@@ -527,7 +527,7 @@ compare_slots(world_t *w, uint64_t id, ledger_ms_t now)
     ledger_rc_t           rc;
     ledger_slot_t         a, b;
     ledger_connection_t   c;
-    static unsigned char  buf[LEDGER_RECORD_MAX];
+    static unsigned char  buf[LEDGER_CONNECTION_MAX];
 
     assert_int_equal(ledger_find(w->scene->ledger, id, &c, buf), LEDGER_OK);
 
