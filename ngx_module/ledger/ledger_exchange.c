@@ -39,9 +39,13 @@ static ledger_ms_t ledger_exchange_age(const ledger_exchange_t *x);
 static ledger_rc_t ledger_exchange_tokens(ledger_work_t *work,
     const ledger_exchange_t *x);
 static ledger_rc_t ledger_exchange_token(ledger_work_t *work,
-    const ledger_token_t *token, ledger_ms_t *expires_at);
+    const ledger_exchange_t *x, const ledger_token_t *token,
+    ledger_ms_t *expires_at);
 static ledger_rc_t ledger_exchange_rotate(ledger_work_t *work,
     const ledger_exchange_t *x);
+static ledger_rc_t ledger_exchange_succeed(ledger_work_t *work,
+    const ledger_token_t *newest, const ledger_token_id_t *presented,
+    const ledger_row_t *row);
 static ledger_rc_t ledger_exchange_presented(ledger_work_t *work,
     const ledger_exchange_t *x, ledger_row_t *row);
 static const ledger_token_t *ledger_exchange_newest(
@@ -437,7 +441,7 @@ ledger_exchange_tokens(ledger_work_t *work, const ledger_exchange_t *x)
     last = 0;
 
     for (i = 0; i < x->ntokens; i++) {
-        rc = ledger_exchange_token(work, &x->tokens[i], &expires_at);
+        rc = ledger_exchange_token(work, x, &x->tokens[i], &expires_at);
 
         if (rc != LEDGER_OK) {
             return rc;
@@ -465,8 +469,8 @@ ledger_exchange_tokens(ledger_work_t *work, const ledger_exchange_t *x)
 
 
 static ledger_rc_t
-ledger_exchange_token(ledger_work_t *work, const ledger_token_t *token,
-    ledger_ms_t *expires_at)
+ledger_exchange_token(ledger_work_t *work, const ledger_exchange_t *x,
+    const ledger_token_t *token, ledger_ms_t *expires_at)
 {
     ledger_rc_t           rc;
     ledger_row_t          old, row;
@@ -485,6 +489,18 @@ ledger_exchange_token(ledger_work_t *work, const ledger_token_t *token,
         row.expires_at = token->expires_at ? token->expires_at
                                            : old.expires_at;
         row.dead = 0;
+
+        /*
+         * What the provider hands out after its rotation is good again; an
+         * answer to a request that left before says nothing about it.
+         */
+
+        if (x->sent_at > row.rotated_at
+            && !(x->refresh
+                 && ledger_token_id_equal(&token->id, &x->presented)))
+        {
+            row.rotated_at = 0;
+        }
 
     } else {
         memset(&row, 0, sizeof(ledger_row_t));
@@ -514,7 +530,7 @@ static ledger_rc_t
 ledger_exchange_rotate(ledger_work_t *work, const ledger_exchange_t *x)
 {
     ledger_rc_t            rc;
-    ledger_row_t           row, rotated;
+    ledger_row_t           row;
     ledger_connection_t   *c;
     const ledger_token_t  *newest;
 
@@ -537,21 +553,12 @@ ledger_exchange_rotate(ledger_work_t *work, const ledger_exchange_t *x)
         }
 
     } else if (newest) {
-        ledger_exchange_current(c, &newest->id, newest->expires_at);
+        rc = ledger_exchange_succeed(work, newest,
+                                     rc == LEDGER_OK ? &x->presented : NULL,
+                                     &row);
 
-        if (rc == LEDGER_OK && row.rotated_at == 0) {
-            c->previous = x->presented;
-            c->has_previous = 1;
-
-            rotated = row;
-            rotated.rotated_at = work->now;
-            rotated.due_at = ledger_work_token_due(&rotated, work->now);
-
-            rc = ledger_work_save_token(work, &x->presented, &row, &rotated);
-
-            if (rc != LEDGER_OK) {
-                return rc;
-            }
+        if (rc != LEDGER_OK) {
+            return rc;
         }
     }
 
@@ -560,6 +567,45 @@ ledger_exchange_rotate(ledger_work_t *work, const ledger_exchange_t *x)
     }
 
     return LEDGER_OK;
+}
+
+
+/* "newest" takes the place of "presented", whose row is "row"; NULL: none. */
+
+static ledger_rc_t
+ledger_exchange_succeed(ledger_work_t *work, const ledger_token_t *newest,
+    const ledger_token_id_t *presented, const ledger_row_t *row)
+{
+    ledger_rc_t           rc;
+    ledger_row_t          rotated;
+    ledger_connection_t  *c;
+
+    c = &work->subject.c;
+
+    rc = ledger_store_token(&work->view, &newest->id, &rotated);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    /* an answer that comes late may bring what was rotated meanwhile */
+
+    if (rotated.rotated_at == 0) {
+        ledger_exchange_current(c, &newest->id, newest->expires_at);
+    }
+
+    if (presented == NULL || row->rotated_at) {
+        return LEDGER_OK;
+    }
+
+    c->previous = *presented;
+    c->has_previous = 1;
+
+    rotated = *row;
+    rotated.rotated_at = work->now;
+    rotated.due_at = ledger_work_token_due(&rotated, work->now);
+
+    return ledger_work_save_token(work, presented, row, &rotated);
 }
 
 

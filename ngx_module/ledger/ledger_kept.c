@@ -37,10 +37,8 @@ ledger_kept_add(ledger_work_t *work, const ledger_exchange_t *x)
     ledger_due_t       due;
     ledger_kept_row_t  row;
 
-    rc = ledger_kept_wanted(work, x);
-
-    if (rc != LEDGER_OK) {
-        return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
+    if (!x->refresh) {
+        return LEDGER_OK;
     }
 
     rc = ledger_store_kept(&work->view, &x->presented, &row);
@@ -49,8 +47,12 @@ ledger_kept_add(ledger_work_t *work, const ledger_exchange_t *x)
         rc = ledger_kept_drop(work, &x->presented, &row);
     }
 
-    if (rc != LEDGER_OK && rc != LEDGER_NOT_FOUND) {
-        return rc;
+    if (rc == LEDGER_OK || rc == LEDGER_NOT_FOUND) {
+        rc = ledger_kept_wanted(work, x);
+    }
+
+    if (rc != LEDGER_OK) {
+        return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
     }
 
     row.connection = work->subject.c.id;

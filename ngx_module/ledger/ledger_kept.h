@@ -22,9 +22,9 @@
 
 
 /*
- * Keeps the answer of an exchange, in place of an earlier one to the same
- * token, where there is one and it could be given again.  Called last, with
- * the subject as the exchange leaves it.
+ * Keeps the answer of an exchange if it has one that could be given again.
+ * An earlier one to the same token is out of date in any case.  Called last,
+ * with the subject as the exchange leaves it.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_kept_add(ledger_work_t *work,
