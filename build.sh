@@ -33,9 +33,9 @@ usage_deps() {
 usage: ./build.sh deps
 
 Installs the packages of Debian 12 that build and run need: a C compiler,
-nginx and nginx-dev, OpenSSL, jansson, LMDB, zlib, PCRE2 and curl. Does
-nothing when they are there. Debian's nginx service, if it is installed by
-this, stays disabled and stopped.
+nginx and nginx-dev, OpenSSL, jansson, LMDB, zlib, PCRE2, curl, and nginx's
+Perl module for the playground. Does nothing when they are there. Debian's
+nginx service, if it is installed by this, stays disabled and stopped.
 END
 }
 

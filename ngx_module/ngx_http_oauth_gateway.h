@@ -279,6 +279,8 @@ typedef struct {
     unsigned                       answer_form:1; /* not JSON */
     unsigned                       local:1;    /* the gateway answers */
     unsigned                       peek_on:1;
+    unsigned                       peek_grant:1; /* a known grant_type */
+    unsigned                       peek_credential:1;
     unsigned                       page_due:1;
     unsigned                       page_sent:1;
 } ngx_http_oauth_ctx_t;

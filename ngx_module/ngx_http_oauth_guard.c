@@ -87,7 +87,7 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (rc == NGX_OK && token.len
+    if (rc == NGX_OK && token.len && r->args.len
         && memmem(r->args.data, r->args.len, token.data, token.len))
     {
         ngx_http_oauth_mask_log(r);

@@ -9,13 +9,16 @@
 
 static ngx_int_t ngx_http_oauth_peek_judge(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t whole);
-static json_t *ngx_http_oauth_peek_message(ngx_http_request_t *r,
-    ngx_str_t *text, ngx_uint_t whole);
+static ngx_int_t ngx_http_oauth_peek_form(ngx_http_oauth_ctx_t *ctx,
+    ledger_slice_t text);
+static ngx_int_t ngx_http_oauth_peek_json(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text, ngx_uint_t whole);
 static size_t ngx_http_oauth_peek_form_cut(ngx_str_t *text);
 static size_t ngx_http_oauth_peek_json_cut(ngx_str_t *text,
     ngx_uint_t *quote);
-static ngx_uint_t ngx_http_oauth_peek_grant(ngx_http_request_t *r,
+static void ngx_http_oauth_peek_note(ngx_http_oauth_ctx_t *ctx,
     json_t *message);
+static ngx_uint_t ngx_http_oauth_peek_basic(ngx_http_request_t *r);
 static ngx_int_t ngx_http_oauth_peek_found(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 
@@ -77,32 +80,19 @@ ngx_http_oauth_peek_start(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 ngx_int_t
 ngx_http_oauth_peek_query(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
-    json_t      *message;
-    ngx_uint_t   found;
-
     if (r->args.len == 0) {
         return NGX_OK;
     }
 
-    message = json_object();
-    if (message == NULL) {
+    if (ngx_http_oauth_peek_form(ctx, ngx_http_oauth_slice(&r->args))
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* members before an error count: the provider may be more lenient */
-
-    (void) (ledger_message_form(ngx_http_oauth_slice(&r->args), message, NULL)
-            == LEDGER_OK);
-
-    found = ngx_http_oauth_peek_grant(r, message);
-
-    json_decref(message);
-
-    if (!found) {
-        return NGX_OK;
+    if (ctx->peek_grant || ctx->peek_credential) {
+        ngx_http_oauth_mask_log(r);
     }
-
-    ngx_http_oauth_mask_log(r);
 
     return ngx_http_oauth_peek_found(r, ctx);
 }
@@ -163,71 +153,110 @@ static ngx_int_t
 ngx_http_oauth_peek_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_uint_t last)
 {
-    json_t      *message;
-    ngx_str_t    text;
-    ngx_uint_t   found, whole;
+    size_t      n;
+    ngx_int_t   rc;
+    ngx_str_t   text;
+    ngx_uint_t  whole;
 
     whole = last && ctx->peeked < NGX_HTTP_OAUTH_PEEK_MAX;
 
     text.data = ctx->peek;
     text.len = ctx->peeked;
 
-    message = ngx_http_oauth_peek_message(r, &text, whole);
-    if (message == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    /* a byte order mark and white space may stand before a JSON object */
+
+    n = (text.len > 3 && ngx_strncmp(text.data, "\xEF\xBB\xBF", 3) == 0) ? 3
+                                                                          : 0;
+
+    while (n < text.len && (text.data[n] == ' ' || text.data[n] == '\t'
+                            || text.data[n] == CR || text.data[n] == LF))
+    {
+        n++;
     }
 
-    found = ngx_http_oauth_peek_grant(r, message);
+    if (n < text.len && text.data[n] == '{') {
+        text.data += n;
+        text.len -= n;
 
-    json_decref(message);
+        rc = ngx_http_oauth_peek_json(r, ctx, &text, whole);
+
+    } else {
+
+        if (!whole) {
+            text.len = ngx_http_oauth_peek_form_cut(&text);
+        }
+
+        rc = ngx_http_oauth_peek_form(ctx, ngx_http_oauth_slice(&text));
+    }
+
     ngx_explicit_memzero(ctx->peek, ctx->peeked);
 
-    return found ? ngx_http_oauth_peek_found(r, ctx) : NGX_OK;
+    return (rc == NGX_OK) ? ngx_http_oauth_peek_found(r, ctx)
+                          : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
-static json_t *
-ngx_http_oauth_peek_message(ngx_http_request_t *r, ngx_str_t *text,
-    ngx_uint_t whole)
+/*
+ * Each pair by itself: what breaks the format, or repeats, hides nothing
+ * from a provider that is more lenient than our parser.
+ */
+
+static ngx_int_t
+ngx_http_oauth_peek_form(ngx_http_oauth_ctx_t *ctx, ledger_slice_t text)
 {
-    u_char          *p;
-    size_t           n;
+    u_char          *p, *end, *last;
     json_t          *message;
-    ngx_uint_t       json, quote;
-    ledger_slice_t   slice;
+    ledger_slice_t   pair;
 
-    message = json_object();
-    if (message == NULL) {
-        return NULL;
-    }
+    last = (u_char *) text.data + text.len;
 
-    for (n = 0; n < text->len && ngx_strchr(" \t\r\n", text->data[n]); n++) {
-        /* void */
-    }
+    for (p = (u_char *) text.data; p < last; p = end + 1) {
 
-    json = (n < text->len && text->data[n] == '{');
-    slice = ngx_http_oauth_slice(text);
-
-    if (!json) {
-        if (!whole) {
-            slice.len = ngx_http_oauth_peek_form_cut(text);
+        end = ngx_strlchr(p, last, '&');
+        if (end == NULL) {
+            end = last;
         }
 
-        (void) (ledger_message_form(slice, message, NULL) == LEDGER_OK);
-        return message;
+        message = json_object();
+        if (message == NULL) {
+            return NGX_ERROR;
+        }
+
+        pair.data = p;
+        pair.len = end - p;
+
+        if (ledger_message_form(pair, message, NULL) == LEDGER_OK) {
+            ngx_http_oauth_peek_note(ctx, message);
+        }
+
+        json_decref(message);
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_peek_json(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *text, ngx_uint_t whole)
+{
+    u_char          *p;
+    json_t          *message;
+    ngx_uint_t       quote;
+    ledger_slice_t   slice;
+
+    slice = ngx_http_oauth_slice(text);
 
     if (!whole) {
         slice.len = ngx_http_oauth_peek_json_cut(text, &quote);
 
         if (slice.len == 0) {
-            return message;
+            return NGX_OK;
         }
 
         p = ngx_pnalloc(r->pool, slice.len + 2);
         if (p == NULL) {
-            json_decref(message);
-            return NULL;
+            return NGX_ERROR;
         }
 
         ngx_memcpy(p, text->data, slice.len);
@@ -240,9 +269,18 @@ ngx_http_oauth_peek_message(ngx_http_request_t *r, ngx_str_t *text,
         p[slice.len++] = '}';
     }
 
-    (void) (ledger_message_json(slice, 0, message) == LEDGER_OK);
+    message = json_object();
+    if (message == NULL) {
+        return NGX_ERROR;
+    }
 
-    return message;
+    if (ledger_message_json(slice, 0, message) == LEDGER_OK) {
+        ngx_http_oauth_peek_note(ctx, message);
+    }
+
+    json_decref(message);
+
+    return NGX_OK;
 }
 
 
@@ -370,43 +408,34 @@ ngx_http_oauth_peek_json_cut(ngx_str_t *text, ngx_uint_t *quote)
 }
 
 
-/* A known grant_type together with a credential: a token request. */
+/* Notes a known grant_type, and any credential that goes with one. */
 
-static ngx_uint_t
-ngx_http_oauth_peek_grant(ngx_http_request_t *r, json_t *message)
+static void
+ngx_http_oauth_peek_note(ngx_http_oauth_ctx_t *ctx, json_t *message)
 {
     char             buf[LEDGER_SCALAR_MAX];
     ngx_str_t       *s;
-    ngx_uint_t       known;
-    ledger_slice_t   grant, value;
+    ledger_slice_t   value;
 
     if (ledger_message_member(message, ledger_slice("grant_type"), buf,
-                              &grant)
-        != LEDGER_OK)
+                              &value)
+        == LEDGER_OK)
     {
-        return 0;
-    }
-
-    known = 0;
-
-    for (s = ngx_http_oauth_peek_grants; s->len; s++) {
-        if (s->len == grant.len
-            && ngx_strncmp(s->data, grant.data, s->len) == 0)
-        {
-            known = 1;
+        for (s = ngx_http_oauth_peek_grants; s->len; s++) {
+            if (s->len == value.len
+                && ngx_strncmp(s->data, value.data, s->len) == 0)
+            {
+                ctx->peek_grant = 1;
+            }
         }
-    }
 
-    for (s = ngx_http_oauth_peek_prefixes; s->len; s++) {
-        if (s->len < grant.len
-            && ngx_strncmp(s->data, grant.data, s->len) == 0)
-        {
-            known = 1;
+        for (s = ngx_http_oauth_peek_prefixes; s->len; s++) {
+            if (s->len < value.len
+                && ngx_strncmp(s->data, value.data, s->len) == 0)
+            {
+                ctx->peek_grant = 1;
+            }
         }
-    }
-
-    if (!known) {
-        return 0;
     }
 
     for (s = ngx_http_oauth_peek_credentials; s->len; s++) {
@@ -414,16 +443,25 @@ ngx_http_oauth_peek_grant(ngx_http_request_t *r, json_t *message)
                                   &value)
             == LEDGER_OK)
         {
-            return 1;
+            ctx->peek_credential = 1;
         }
     }
-
-    return r->headers_in.authorization != NULL
-           && r->headers_in.authorization->value.len > 6
-           && ngx_strncasecmp(r->headers_in.authorization->value.data,
-                              (u_char *) "Basic ", 6) == 0;
 }
 
+
+static ngx_uint_t
+ngx_http_oauth_peek_basic(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    return h != NULL && h->value.len > 6
+           && ngx_strncasecmp(h->value.data, (u_char *) "Basic ", 6) == 0;
+}
+
+
+/* Acts if what was noted so far makes a token request. */
 
 static ngx_int_t
 ngx_http_oauth_peek_found(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
@@ -431,8 +469,15 @@ ngx_http_oauth_peek_found(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     ngx_uint_t                  mode;
     ngx_http_oauth_loc_conf_t  *lcf;
 
+    if (!ctx->peek_grant
+        || !(ctx->peek_credential || ngx_http_oauth_peek_basic(r)))
+    {
+        return NGX_OK;
+    }
+
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
+    ctx->peek_on = 0;
     ctx->problem = NGX_HTTP_OAUTH_PROBLEM_GRANT;
     ctx->reason = "this is a token request, but the location is one of API "
                   "calls: send it to the token endpoint of the gateway";

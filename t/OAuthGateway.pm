@@ -63,11 +63,13 @@ BEGIN {
 use Test::Nginx::Socket -Base;
 
 use File::Find ();
+use IO::Socket::UNIX ();
 use JSON::PP ();
 use MIME::Base64 ();
+use POSIX ();
 use Time::HiRes ();
 
-our @EXPORT = qw(jwt slurp html curl);
+our @EXPORT = qw(jwt slurp html curl answer_once);
 
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $block_number = 0;
@@ -99,6 +101,37 @@ sub slurp ($)
 }
 
 
+# a provider at html/SOCK that answers one request, after a while, and is gone
+sub answer_once ($$;$)
+{
+    my ($name, $reply, $delay) = @_;
+
+    unlink html $name;
+
+    my $socket = IO::Socket::UNIX->new(Local => html $name, Listen => 1)
+        or die "$name: $!\n";
+    my $pid = fork // die "fork: $!\n";
+
+    if ($pid) {
+        return $pid;
+    }
+
+    $Test::Nginx::Util::InSubprocess = 1;
+    Test::More->builder->no_ending(1);
+    local $SIG{ALRM} = 'DEFAULT';
+    alarm 10;
+
+    if (my $client = $socket->accept) {
+        $client->recv(my $request, 65536);
+        Time::HiRes::sleep($delay // 0);
+        $client->send($reply);
+        $client->close;
+    }
+
+    POSIX::_exit(0);
+}
+
+
 # what curl prints for the gateway's html/SOCK: header, empty line, body
 sub curl ($@)
 {
@@ -118,7 +151,7 @@ sub jwt ($)
 
     return join '.', map({ MIME::Base64::encode_base64url($json->encode($_)) }
                          { alg => 'RS256' }, $claims),
-                     'canary';
+                     'canaryAA';
 }
 
 
@@ -297,7 +330,7 @@ sub expectation ($$)
     $status =~ /^\d[\dx]{2}$/ or die "bad status in a step: $text\n";
     # what a step expects by itself holds only where it succeeds, and where
     # nothing else is said about the body
-    if ($status ne '200' || grep { m{^/} || /^-/ } @items) {
+    if ($status ne '200' || !@items || grep { m{^/} || /^-/ } @items) {
         $step->{expect}{usual} = [];
     }
 
@@ -341,6 +374,8 @@ sub parse_step ($)
             expect => { status => 200,
                         usual => ["authorization=Bearer at-canary-$t"] },
         };
+
+        $step->{expect}{usual} = [] if $step->{line} !~ m{^GET /api};
 
     } elsif ($kind =~ /^[A-Z]+$/) {
         $step = { line => $request, header => [], body => [],

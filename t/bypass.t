@@ -162,6 +162,21 @@ POST /api/x?grant_type=refresh_token&refresh_token=rt-canary-1 : 4xx
 POST /api/x?grant_type=client_credentials&client_id=app&client_secret=canary : 4xx
 --- provider_saw
 
+=== TEST: behind a pair that breaks the format, and cut in two by the query
+--- steps
+POST /api/x
+> x=%zz&grant_type=refresh_token&refresh_token=rt-canary-1
+: 4xx
+POST /api/x
+> a=1&a=2&grant_type=refresh_token&refresh_token=rt-canary-1
+: 4xx
+POST /api/x?grant_type=refresh_token
+> refresh_token=rt-canary-1
+: 4xx
+--- provider_saw
+
+
+
 === TEST: no grant, or no credential, passes
 --- steps
 POST /api/x

@@ -542,7 +542,7 @@ my @h2 = ('--http2-prior-knowledge', '-H', 'Authorization: Bearer at-canary-1');
 
 like(curl('h2.sock', @h2, 'http://localhost/api/x'),
      qr{^HTTP/2 409.*\n\n.*superseded}s, 'refused');
-like(curl('h2.sock', @h2, '-d', 'x' x 100000, 'http://localhost/api/x'),
+like(curl('h2.sock', @h2, '-d', 'x' x 60000, 'http://localhost/api/x'),
      qr{^HTTP/2 409}, 'refused with a body');
 like(curl('h2.sock', '--http2-prior-knowledge', '-H',
           'Authorization: Bearer at-canary-2', 'http://localhost/api/x'),

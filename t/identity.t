@@ -47,7 +47,7 @@ call 3
 === TEST: user from an access token that is a JWT
 --- http_config eval
 qq{
-    map \$arg_j \$token_of_test { one $::alice; two ${\ jwt({ sub => 'alice', n => 2 })}; }
+    map \$arg_j \$token_of_test { one $::alice; two ${\ ::jwt({ sub => 'alice', n => 2 })}; }
 }
 --- mock
     location = /t/at {

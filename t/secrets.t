@@ -40,7 +40,7 @@ GET /api/x
 
 === TEST: HTTP Basic and assertions
 --- steps eval
-my $assertion = jwt({ iss => 'app', sub => 'jane' });
+my $assertion = ::jwt({ iss => 'app', sub => 'jane' });
 qq{
 connect 1 u=jane client= \@Authorization=Basic%20YXBwOmNhbmFyeQ==
 connect 2 u=jane client= +client_assertion=$assertion +client_assertion_type=x
@@ -57,7 +57,7 @@ eyJ
     location = /y { return 200 '{"access_token":["at-canary-1"]}'; }
     location = /z { return 200 'access_token at-canary-1'; }
 --- config
-    location / { oauth_token_endpoint p; proxy_pass http://provider; }
+    location ~ ^/[xyz]$ { oauth_token_endpoint p; proxy_pass http://provider; }
 --- steps
 connect 1 path=/x : 200
 connect 1 path=/y : 200

@@ -83,8 +83,8 @@ check_tap() {
     out=$(mktemp "$logs/tap.XXXXXX")
     run "$@" >"$out" 2>&1
 
-    good=$(grep -c '^ *ok [0-9]' "$out" || true)
-    bad=$(grep -c '^ *not ok [0-9]' "$out" || true)
+    good=$(grep -a -c '^ *ok [0-9]' "$out" || true)
+    bad=$(grep -a -c '^ *not ok [0-9]' "$out" || true)
 
     if [ $bad = 0 ] && { [ $status != 0 ] || [ "$good" = 0 ]; }; then
         bad=1
@@ -92,7 +92,7 @@ check_tap() {
 
     if [ $bad != 0 ]; then
         say "  failed: $name (exit status $status)"
-        { grep -A 12 '^ *not ok [0-9]' "$out" || tail "$out"; } \
+        { grep -a -A 12 '^ *not ok [0-9]' "$out" || tail "$out"; } \
             | sed -n 1,60p >&2
     fi
 

@@ -21,6 +21,7 @@ static int ledger_credential_hides_ours(ledger_slice_t value);
 static ledger_slice_t ledger_credential_rest(ledger_slice_t value,
     size_t skip);
 static int ledger_credential_is_token(ledger_slice_t text);
+static int ledger_credential_is_visible(ledger_slice_t text);
 static ledger_rc_t ledger_credential_user(unsigned char *text, size_t len,
     ledger_slice_t *user);
 
@@ -44,9 +45,11 @@ ledger_credential_token(ledger_slice_t value, ledger_slice_t *token)
 
     rest = ledger_credential_rest(value, scheme.len);
 
-    if (rest.len == 0 || value.data[scheme.len] != ' '
-        || !ledger_credential_is_token(rest))
-    {
+    if (rest.len == 0 || value.data[scheme.len] != ' ') {
+        return LEDGER_MALFORMED;
+    }
+
+    if (!ledger_credential_is_token(rest)) {
         return LEDGER_MALFORMED;
     }
 
@@ -159,23 +162,14 @@ ledger_credential_rest(ledger_slice_t value, size_t skip)
 static int
 ledger_credential_is_token(ledger_slice_t text)
 {
-    size_t         i;
-    unsigned char  c;
-
-    for (i = 0; i < text.len; i++) {
-        c = text.data[i];
-
-        if (c <= ' ' || c >= 0x7f || c == ',' || c == '"') {
-            return 0;
-        }
-    }
-
-    return text.len > 0;
+    return ledger_credential_is_visible(text)
+           && memchr(text.data, ',', text.len) == NULL
+           && memchr(text.data, '"', text.len) == NULL;
 }
 
 
-int
-ledger_credential_plain(ledger_slice_t text)
+static int
+ledger_credential_is_visible(ledger_slice_t text)
 {
     size_t  i;
 
@@ -185,7 +179,15 @@ ledger_credential_plain(ledger_slice_t text)
         }
     }
 
-    return text.len > 0 && text.len <= LEDGER_TOKEN_TEXT_MAX;
+    return 1;
+}
+
+
+int
+ledger_credential_plain(ledger_slice_t text)
+{
+    return text.len > 0 && text.len <= LEDGER_TOKEN_TEXT_MAX
+           && ledger_credential_is_visible(text);
 }
 
 

@@ -439,6 +439,7 @@ ledger_exchange_tokens(ledger_work_t *work, const ledger_exchange_t *x)
     access = 0;
     forever = 0;
     last = 0;
+    expires_at = 0;
 
     for (i = 0; i < x->ntokens; i++) {
         rc = ledger_exchange_token(work, x, &x->tokens[i], &expires_at);

@@ -24,7 +24,8 @@
 
 
 /* RFC 6749 knows a dozen parameters; more than this many is no request. */
-#define LEDGER_MEMBERS_MAX        256
+#define LEDGER_MEMBERS_MAX  256
+
 
 /*
  * ledger_message_form() adds the members of an
@@ -38,8 +39,9 @@
  *
  * LEDGER_OK; LEDGER_MALFORMED: bad percent escape, not UTF-8, NUL;
  * LEDGER_REPEATED: *name (NULL allowed) is set to the member's name, a
- * slice of the raw text; LEDGER_LIMIT: more than LEDGER_MEMBERS_MAX;
- * LEDGER_NOMEM.  On failure "message" may hold some of the members.
+ * slice of the raw text; LEDGER_LIMIT: more than LEDGER_MEMBERS_MAX, those
+ * of "message" and empty ones included; LEDGER_NOMEM.  Reading ends at the
+ * first failure: "message" holds the members before it.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_message_form(ledger_slice_t text,
@@ -50,10 +52,12 @@ LEDGER_MUST_USE ledger_rc_t ledger_message_form(ledger_slice_t text,
  * LEDGER_DEPTH_MAX levels and adds its members to "message".  A leading
  * UTF-8 byte order mark is passed over.  "strict" refuses a member that
  * stands twice; else the last one counts, as in most clients.  Members that
- * "message" already has (a query string) are repetitions too.
+ * "message" already has (a query string) are repetitions too.  Integers
+ * beyond 64 bits become strings, see ledger_json.h.
  *
- * LEDGER_OK; LEDGER_MALFORMED: no JSON, or no object; LEDGER_REPEATED;
- * LEDGER_LIMIT: too deep, too many members at the top; LEDGER_NOMEM.
+ * LEDGER_OK; LEDGER_MALFORMED: no JSON, or no object; LEDGER_REPEATED:
+ * "message" may hold some of the members; LEDGER_LIMIT: too deep, more than
+ * LEDGER_MEMBERS_MAX at the top; LEDGER_NOMEM.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_message_json(ledger_slice_t text,

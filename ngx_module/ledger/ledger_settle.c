@@ -603,6 +603,7 @@ ledger_settle_leave(ledger_work_t *work, const ledger_held_t *held)
     table = held->c.state == LEDGER_LIVE ? LEDGER_MEMBERS
                                          : LEDGER_BROKEN_MEMBERS;
     member = ledger_settle_member(held);
+    deleted = 0;
 
     for (i = 0; i < held->c.nlimits; i++) {
         rc = ledger_place(&held->c, i, &slot);

@@ -641,6 +641,7 @@ ledger_store_rc(int rc)
     case MDB_INVALID:
     case MDB_INCOMPATIBLE:
     case MDB_BAD_VALSIZE:
+    case MDB_KEYEXIST: /* a sequence that the log has already */
         return LEDGER_CORRUPT;
 
     case ENOMEM:

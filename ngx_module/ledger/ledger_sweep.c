@@ -328,10 +328,10 @@ ledger_sweep_log_due(ledger_view_t *view, ledger_ms_t now, uint64_t retention,
         return rc;
     }
 
-    rc = ledger_record_decode(encoded.data, encoded.len, &record);
-
-    if (rc != LEDGER_OK) {
-        return rc;
+    if (ledger_record_decode(encoded.data, encoded.len, &record)
+        != LEDGER_OK)
+    {
+        return LEDGER_CORRUPT;
     }
 
     return ledger_ms_after(record.at, retention) <= now ? LEDGER_OK

@@ -102,7 +102,7 @@ test('reload under load', { timeout: 120000 }, async t => {
         .map(r => String(r.reason)), []);
     assert.deepEqual(failed, []);
     assert.ok(tally.reloads >= SECONDS * 1000 / EVERY * 0.7);
-    assert.ok(tally.exchanges > 100);
+    assert.ok(tally.exchanges > 5 * SECONDS);
 
     const wrong = [];
 

@@ -62,4 +62,19 @@ describe('conf/', { skip }, () => {
             assert.ok(result[file].secrets > 10);
         });
     }
+
+
+    test('observe.conf: a wrong limit does no harm and is noticed', () => {
+        const r = result['observe.conf'];
+
+        assert.deepEqual(r.before, { status: 200 });
+        assert.equal(r.marked.status, 200);
+        assert.match(r.marked.mark, /^superseded; connection="[^"]+"; /);
+        assert.match(r.marked.mark, /superseded-by="[^"]+"; owner="second"/);
+        assert.deepEqual(r.second, { status: 200 });
+        assert.deepEqual(r.after, { status: 200 });
+        assert.equal(r.log.length, 1, r.log.join('\n'));
+        assert.ok(r.access.includes('superseded'));
+        assert.ok(r.access.includes('active'));
+    });
 });

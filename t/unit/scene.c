@@ -154,11 +154,14 @@ scene_judge(scene_t *scene, const char *token, ledger_ms_t now)
 uint64_t
 scene_owner(scene_t *scene, const char *token)
 {
-    if (scene_judge(scene, token, SCENE_NOW) == LEDGER_VERDICT_UNKNOWN) {
-        return 0;
-    }
+    ledger_token_id_t          id;
+    static ledger_judgement_t  judgement;
 
-    return scene->judgement.connection.id;
+    id = scene_token(token);
+
+    check(ledger_judge(scene->ledger, &id, 1, 0, &judgement) == LEDGER_OK);
+
+    return judgement.connection.id;
 }
 
 

@@ -5,6 +5,7 @@
 
 /* Decompression of answers: three formats, a bound, damage. */
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,6 +36,7 @@ static void test_cut_at_every_byte(void **state);
 static void test_bytes_left_over(void **state);
 static void test_damage(void **state);
 static void test_no_compression(void **state);
+static void test_beyond_zlib(void **state);
 
 
 /* zlib's argument for each of the three formats */
@@ -282,6 +284,28 @@ test_no_compression(void **state)
 }
 
 
+/* zlib counts in unsigned int: what it cannot count is not begun. */
+
+static void
+test_beyond_zlib(void **state)
+{
+    size_t          len;
+    unsigned char  *out, byte;
+
+    (void) state;
+
+    byte = 0;
+
+    assert_int_equal(ledger_inflate((ledger_slice_t) {
+                                        &byte, (size_t) UINT_MAX + 1 },
+                                    10, &out, &len),
+                     LEDGER_LIMIT);
+    assert_int_equal(ledger_inflate((ledger_slice_t) { &byte, 1 }, UINT_MAX,
+                                    &out, &len),
+                     LEDGER_LIMIT);
+}
+
+
 int
 main(void)
 {
@@ -293,6 +317,7 @@ main(void)
         cmocka_unit_test(test_bytes_left_over),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_no_compression),
+        cmocka_unit_test(test_beyond_zlib),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,7 @@ static const json_pair_t  golden[] = {
     { "1", NULL, LEDGER_MALFORMED },
     { "null", NULL, LEDGER_MALFORMED },
     { "{}{}", NULL, LEDGER_MALFORMED },
+    { "}{", NULL, LEDGER_MALFORMED },
     { "{} x", NULL, LEDGER_MALFORMED },
     { "{\"a\":1,}", NULL, LEDGER_MALFORMED },
     { "{'a':1}", NULL, LEDGER_MALFORMED },
@@ -242,7 +243,7 @@ test_depth(void **state)
 static void
 test_depth_of_siblings(void **state)
 {
-    char     text[8192];
+    char     text[16384];
     size_t   i, n;
     json_t  *root;
 
@@ -252,8 +253,8 @@ test_depth_of_siblings(void **state)
     n = 7;
 
     for (i = 0; i < 1000; i++) {
-        memcpy(text + n, ",{},[]", 6);
-        n += 6;
+        memcpy(text + n, ",{},[\"[\"]", 9);
+        n += 9;
     }
 
     memcpy(text + n, "]}", 2);

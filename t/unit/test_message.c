@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+
 #include "ledger_message.h"
 
 
@@ -37,6 +39,7 @@ static void test_form_cut_at_every_byte(void **state);
 static void test_json_on_a_message(void **state);
 static void jwt(const char *token, const char *json);
 static void test_jwt(void **state);
+static size_t jwt_of_members(unsigned n, char *text);
 static void test_jwt_bounds(void **state);
 static void test_jwt_cut_at_every_byte(void **state);
 static void pointer(const json_t *message, const char *path, ledger_rc_t want,
@@ -48,6 +51,7 @@ static void test_members(void **state);
 static void test_replace(void **state);
 static void written(const char *json, const char *want);
 static void test_write_form(void **state);
+static void test_write_form_bytes(void **state);
 static void test_form_round_trip(void **state);
 static void *scarce_malloc(size_t size);
 static ledger_rc_t form_and_replace(json_t *message);
@@ -120,7 +124,8 @@ static const char *const  secrets[] = {
     "mfa_token", "otp", "oob_code", "binding_code", "passcode", "pin",
     "accessToken", "refreshToken", "idToken", "ACCESS-TOKEN", "Access.Token",
     "full_token", "incoming_webhook", "authorization", "oauth_token",
-    "token_secret", "credentials", "cookie", "sso_token", "long_lived_token",
+    "AUTHORIZATION", "token_secret",
+    "credentials", "cookie", "sso_token", "long_lived_token",
     "expired_access_token", "securityToken", "user_password", "passwd",
 };
 
@@ -475,6 +480,35 @@ test_jwt(void **state)
 }
 
 
+/* A token whose claims are "n" members; its length. */
+
+static size_t
+jwt_of_members(unsigned n, char *text)
+{
+    char      claims[LEDGER_TOKEN_TEXT_MAX / 2];
+    size_t    len, end;
+    unsigned  i;
+
+    len = 0;
+
+    for (i = 0; i < n; i++) {
+        len += (size_t) snprintf(claims + len, sizeof(claims) - len,
+                                 "%c\"n%u\":1", i == 0 ? '{' : ',', i);
+    }
+
+    claims[len++] = '}';
+
+    /* ASCII has no byte that base64 writes as '+' or '/' here */
+
+    memcpy(text, "e30.", 4);
+    end = 4 + (size_t) EVP_EncodeBlock((unsigned char *) text + 4,
+                                       (unsigned char *) claims, (int) len);
+    memcpy(text + end, ".e30", 4);
+
+    return end + 4;
+}
+
+
 static void
 test_jwt_bounds(void **state)
 {
@@ -497,6 +531,15 @@ test_jwt_bounds(void **state)
 
     token.len = LEDGER_TOKEN_TEXT_MAX + 1;
     assert_int_equal(ledger_message_jwt(token, &claims), LEDGER_LIMIT);
+
+    token.len = jwt_of_members(LEDGER_MEMBERS_MAX, text);
+    assert_int_equal(ledger_message_jwt(token, &claims), LEDGER_OK);
+    assert_int_equal(json_object_size(claims), LEDGER_MEMBERS_MAX);
+    json_decref(claims);
+
+    token.len = jwt_of_members(LEDGER_MEMBERS_MAX + 1, text);
+    assert_int_equal(ledger_message_jwt(token, &claims), LEDGER_LIMIT);
+
     assert_int_equal(ledger_message_jwt((ledger_slice_t) { NULL, 0 },
                                         &claims),
                      LEDGER_MALFORMED);
@@ -532,10 +575,20 @@ pointer(const json_t *message, const char *path, ledger_rc_t want,
     const char *text)
 {
     char            buf[LEDGER_SCALAR_MAX];
+    size_t          len;
     ledger_rc_t     rc;
+    unsigned char  *copy;
     ledger_slice_t  value;
 
-    rc = ledger_message_pointer(message, slice(path), buf, &value);
+    len = strlen(path);
+    copy = malloc(len + 1);
+    assert_non_null(copy);
+    memcpy(copy + 1, path, len);
+
+    rc = ledger_message_pointer(message, (ledger_slice_t) { copy + 1, len },
+                                buf, &value);
+
+    free(copy);
 
     if (rc != want) {
         fail_msg("\"%s\": %d", path, rc);
@@ -557,7 +610,8 @@ test_pointers(void **state)
 
     message = message_of(
         "{\"\":\"empty\",\"a\":{\"b\":[10,{\"c\":\"d\"},null]},\"x/y\":1,"
-        "\"x~y\":2,\"~1\":3,\"0\":4,\"e\":{\"\":{\"\":5}},\"l\":[],\"s\":\"\"}"
+        "\"x~y\":2,\"~1\":3,\"0\":4,\"e\":{\"\":{\"\":5}},\"l\":[],\"s\":\"\","
+        "\"n\":[0,1,2,3,4,5,6,7,8,9,10,11]}"
     );
 
     pointer(message, "", LEDGER_MALFORMED, NULL);
@@ -570,6 +624,8 @@ test_pointers(void **state)
     pointer(message, "/0", LEDGER_OK, "4");
     pointer(message, "/e//", LEDGER_OK, "5");
     pointer(message, "/s", LEDGER_OK, "");
+    pointer(message, "/n/9", LEDGER_OK, "9");
+    pointer(message, "/n/11", LEDGER_OK, "11");
 
     pointer(message, "/a", LEDGER_MALFORMED, NULL);
     pointer(message, "/a/b", LEDGER_MALFORMED, NULL);
@@ -592,6 +648,9 @@ test_pointers(void **state)
     pointer(message, "/a/b/999999999", LEDGER_NOT_FOUND, NULL);
     pointer(message, "/a/b/18446744073709551616", LEDGER_NOT_FOUND, NULL);
     pointer(message, "/a/b/0/c", LEDGER_NOT_FOUND, NULL);
+    pointer(message, "/n/12", LEDGER_NOT_FOUND, NULL);
+    pointer(message, "/n/:", LEDGER_NOT_FOUND, NULL);
+    pointer(message, "/n/1.", LEDGER_NOT_FOUND, NULL);
     pointer(message, "/x/y", LEDGER_NOT_FOUND, NULL);
     pointer(message, "/e", LEDGER_MALFORMED, NULL);
     pointer(message, "/e/", LEDGER_MALFORMED, NULL);
@@ -763,6 +822,41 @@ test_write_form(void **state)
 }
 
 
+/* Every byte but NUL: what RFC 3986 reserves nowhere stays, ' ' is '+'. */
+
+static void
+test_write_form_bytes(void **state)
+{
+    char      want[8], json[16], *text;
+    size_t    len;
+    json_t   *message;
+    unsigned  c;
+
+    static const char  unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+    (void) state;
+
+    for (c = 1; c < 0x80; c++) {
+        (void) snprintf(json, sizeof(json), "{\"\":\"\\u%04x\"}", c);
+        (void) snprintf(want, sizeof(want),
+                        c == ' ' ? "=+"
+                                 : strchr(unreserved, (int) c) ? "=%c"
+                                                               : "=%%%02X",
+                        c);
+
+        message = message_of(json);
+        assert_int_equal(ledger_message_write_form(message, &text, &len),
+                         LEDGER_OK);
+        assert_int_equal(len, strlen(want));
+        assert_memory_equal(text, want, len);
+
+        free(text);
+        json_decref(message);
+    }
+}
+
+
 /* A form that was read and written reads the same. */
 
 static void
@@ -912,6 +1006,7 @@ main(void)
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_write_form),
+        cmocka_unit_test(test_write_form_bytes),
         cmocka_unit_test(test_form_round_trip),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_secrets),

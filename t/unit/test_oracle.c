@@ -57,6 +57,7 @@ static unsigned  length = 1000;
 
 static uint64_t  totals[32];
 static uint64_t  replays;
+static uint64_t  contested, explained, returned;
 
 
 static unsigned
@@ -590,6 +591,8 @@ compare_slots(world_t *w, uint64_t id, ledger_ms_t now)
         assert_int_equal(a.held, b.held);
         assert_int_equal(a.oldest, b.oldest);
         assert_int_equal(a.contested, b.contested);
+
+        contested += a.contested;
     }
 }
 
@@ -697,6 +700,150 @@ run(world_t *w)
 }
 
 
+static world_t *
+create_world(uint64_t number, unsigned policy)
+{
+    world_t  *w;
+
+    w = calloc(1, sizeof(world_t));
+    assert_non_null(w);
+
+    w->seed = number;
+    w->random = w->seed * 0x9e3779b97f4a7c15ull | 1;
+    w->now = SCENE_NOW;
+    w->policy = policy;
+    w->scene = scene_create(1u << 28);
+    w->twin = scene_create(1u << 28);
+    w->oracle = oracle_create();
+
+    printf("# seed %llu\n", (unsigned long long) w->seed);
+
+    return w;
+}
+
+
+static void
+destroy_world(world_t *w)
+{
+    oracle_destroy(w->oracle);
+    scene_destroy(w->scene);
+    scene_destroy(w->twin);
+    ledger_effects_free(&w->expected);
+    free(w);
+}
+
+
+static void
+check_turn(const world_t *w, const ledger_connection_t *before,
+    const ledger_connection_t *after)
+{
+    unsigned                  ends;
+    const ledger_exchange_t  *x;
+
+    if (before->state == LEDGER_BROKEN && after->state == LEDGER_SUPERSEDED) {
+        explained++;
+    }
+
+    /* nothing but its own fields tells who it is */
+
+    assert_int_equal(before->id, after->id);
+    assert_int_equal(before->age, after->age);
+    assert_int_equal(before->opened_at, after->opened_at);
+
+    if (before->state == LEDGER_REVOKED && !before->released) {
+        assert_int_equal(after->state, LEDGER_REVOKED);
+        assert_int_equal(before->ended_at, after->ended_at);
+    }
+
+    if (before->state == LEDGER_LIVE || after->state != LEDGER_LIVE) {
+        return;
+    }
+
+    returned++;
+
+    x = &w->records[0].u.exchange;
+    ends = scene_effects(w->scene, LEDGER_REPAIRED)
+           + scene_effects(w->scene, LEDGER_SWAPPED)
+           + scene_effects(w->scene, LEDGER_CONTRADICTED)
+           + scene_effects(w->scene, LEDGER_REINSTATED);
+    assert_int_equal(ends, 1);
+    assert_int_equal(scene_effects(w->scene, LEDGER_SUPERSESSION)
+                     * !scene_effects(w->scene, LEDGER_BOUND), 0);
+
+    switch (w->records[0].kind) {
+
+    case LEDGER_REINSTATE:
+        assert_int_equal(w->records[0].u.order.connection, after->id);
+        break;
+
+    case LEDGER_ANSWER:
+        assert_int_equal(w->records[0].u.answer.connection, after->id);
+        assert_int_equal(w->records[0].u.answer.alive, 1);
+        assert_true(w->records[0].u.answer.sent_at > before->ended_at);
+        break;
+
+    default:
+        assert_int_equal(w->records[0].kind, LEDGER_EXCHANGE);
+        assert_int_equal(x->refresh, 1);
+        assert_true(before->state == LEDGER_BROKEN
+                    || before->state == LEDGER_EXPIRED
+                    || x->sent_at > before->ended_at);
+        break;
+    }
+}
+
+
+/*
+ * R5: what ended comes back only by the provider's or the operator's word,
+ * and what was revoked by the provider never.
+ */
+
+static void
+test_no_way_back(void **state)
+{
+    size_t                      i, n;
+    unsigned                    told;
+    world_t                    *w;
+    ledger_connection_t         c;
+    static uint64_t             ids[4096];
+    static ledger_connection_t  before[4096];
+    static unsigned char        buf[LEDGER_RECORD_MAX];
+
+    (void) state;
+
+    w = create_world(seed, 1);
+
+    for (told = 0; told < 3 * length; told++) {
+        make_record(w, &w->records[0]);
+
+        n = oracle_connections(w->oracle);
+        assert_true(n < 4096);
+
+        for (i = 0; i < n; i++) {
+            ids[i] = oracle_connection_id(w->oracle, i);
+            assert_int_equal(ledger_find(w->scene->ledger, ids[i],
+                                         &before[i], buf), LEDGER_OK);
+        }
+
+        scene_apply(w->scene, &w->records[0]);
+        w->expected.n = 0;
+        oracle_apply(w->oracle, w->records, 1, &w->expected);
+
+        for (i = 0; i < n; i++) {
+
+            if (ledger_find(w->scene->ledger, ids[i], &c, buf) == LEDGER_OK) {
+                check_turn(w, &before[i], &c);
+            }
+        }
+    }
+
+    assert_true(explained > 0);
+    assert_true(returned > 0);
+
+    destroy_world(w);
+}
+
+
 static void
 test_random_histories(void **state)
 {
@@ -706,26 +853,9 @@ test_random_histories(void **state)
     (void) state;
 
     for (i = 0; i < runs; i++) {
-        w = calloc(1, sizeof(world_t));
-        assert_non_null(w);
-
-        w->seed = seed + i;
-        w->random = w->seed * 0x9e3779b97f4a7c15ull | 1;
-        w->now = SCENE_NOW;
-        w->policy = i % 5;
-        w->scene = scene_create(1u << 28);
-        w->twin = scene_create(1u << 28);
-        w->oracle = oracle_create();
-
-        printf("# seed %llu\n", (unsigned long long) w->seed);
-
+        w = create_world(seed + i, i % 5);
         run(w);
-
-        oracle_destroy(w->oracle);
-        scene_destroy(w->scene);
-        scene_destroy(w->twin);
-        ledger_effects_free(&w->expected);
-        free(w);
+        destroy_world(w);
     }
 
     /* a history in which a rule never applies proves nothing about it */
@@ -742,6 +872,7 @@ test_random_histories(void **state)
     }
 
     assert_true(replays > 0);
+    assert_true(contested > 0);
 }
 
 
@@ -749,7 +880,8 @@ int
 main(int argc, char **argv)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_random_histories)
+        cmocka_unit_test(test_random_histories),
+        cmocka_unit_test(test_no_way_back)
     };
 
     setvbuf(stdout, NULL, _IOLBF, 0);

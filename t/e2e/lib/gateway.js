@@ -11,6 +11,7 @@ import { sleep, until } from './http.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
+/* E2E_MODULE is empty for an nginx that has the module linked in. */
 export const NGINX = process.env.E2E_NGINX ?? '/usr/sbin/nginx';
 export const MODULE = process.env.E2E_MODULE
     ?? path.join(root, 'build', 'ngx_http_oauth_gateway_module.so');
@@ -57,7 +58,7 @@ export class Gateway {
 
 
     configure(config) {
-        const load = this.module ? `load_module ${MODULE};` : '';
+        const load = this.module && MODULE ? `load_module ${MODULE};` : '';
         const user = process.getuid() === 0 ? 'user www-data;' : '';
         const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
             n => `    ${n}_temp_path ${this.dir}/temp/${n};`).join('\n');

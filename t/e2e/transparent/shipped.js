@@ -12,16 +12,18 @@ import { fileURLToPath } from 'node:url';
 import { Canary } from '../lib/canary.js';
 import { serveNames } from '../lib/dns.js';
 import { Gateway, MODULE } from '../lib/gateway.js';
-import { sleep, until } from '../lib/http.js';
+import { basic, call, request, sleep, until } from '../lib/http.js';
 import { Runner } from '../lib/runner.js';
 import { makeCa, makeCert } from '../lib/tls.js';
 import { QuickBooks } from '../providers/quickbooks.js';
 import { Salesforce } from '../providers/salesforce.js';
+import { StandIn } from '../providers/stand-in.js';
 
 
 const SALESFORCE = ['login.salesforce.com', 'acme.my.salesforce.com'];
 const INTUIT = ['oauth.platform.intuit.com', 'quickbooks.api.intuit.com',
                 'sandbox-quickbooks.api.intuit.com'];
+const EXAMPLE = ['auth.example.com', 'api.example.com'];
 const GATEWAY = 'gateway.example.com';
 
 export const HOSTS = [...SALESFORCE, ...INTUIT, GATEWAY];
@@ -31,6 +33,22 @@ const client = { id: 'stock.app', secret: 'secret-of-the-stock-app' };
 const realm = '4620816365';
 const canary = new Canary();
 const NAMESERVER = '127.0.0.53';
+
+
+/* Answers in the words of observe.conf. */
+class Example extends StandIn {
+    get paths() {
+        return { ...super.paths, token: '/oauth/token' };
+    }
+
+
+    answer(connection, tokens, issuedAt) {
+        const { user, tenant, ...rest } = super.answer(connection, tokens,
+                                                       issuedAt);
+
+        return { ...rest, user_id: user, account_id: tenant };
+    }
+}
 
 
 /* conf/ laid out for this machine; the edits an administrator would make. */
@@ -62,18 +80,22 @@ function layOut(file, files) {
         edit('rollout.conf', [/^map[^}]*\}/m, ''], [/^# (?=split|  |\})/gm, ''],
              ['1%', '0.01%']);
 
-        return edit(file,
+        const common = [
             [/modules\/ngx_http_oauth_gateway_module.so/, MODULE],
             [/\/run\/nginx.pid/, `${dir}/nginx.pid`],
-            [/\/var\/log\/nginx\/error.log warn/, `${dir}/error.log info`],
+            [/\/var\/log\/nginx\/error.log \w+/, `${dir}/error.log info`],
             [/\/var\/log\/nginx\/oauth.log/, `${dir}/access.log`],
             [/\/var\/lib\/oauth-gateway/, `${dir}/store`],
-            [/\/etc\/nginx\/oauth-gateway.key/, `${dir}/store.key`],
             [/resolver +\S+/, `resolver ${NAMESERVER}`],
+            [/worker_processes +auto/, 'worker_processes 2'],
+        ];
+
+        return edit(file, ...common, ...file === 'observe.conf' ? [] : [
+            [/\/etc\/nginx\/oauth-gateway.key/, `${dir}/store.key`],
             [/\/etc\/nginx\/tls\/\w+\.crt(?=;)/g, files.front.cert],
             [/\/etc\/nginx\/tls\/\w+\.key(?=;)/g, files.front.key],
             [/listen +(\d+)/g, 'listen 127.0.0.1:$1'],
-            [/worker_processes +auto/, 'worker_processes 2']);
+        ]);
     };
 }
 
@@ -138,6 +160,49 @@ async function quickbooks(qb, ca, { urls, base }) {
 }
 
 
+/*
+ * The first day: a limit that the provider does not have refuses nothing, is
+ * marked once, and shows itself in the log.
+ */
+async function observe(example, gateway) {
+    const url = 'http://127.0.0.1:8080';
+    const connect = async owner => {
+        const answer = await request(`${url}/token`, {
+            form: { grant_type: 'authorization_code',
+                    code: example.issueCode({ client: client.id,
+                                              user: 'ann' }) },
+            headers: { authorization: basic(client.id, client.secret),
+                       'x-oauth-owner': owner },
+        });
+
+        return answer.json().access_token;
+    };
+    const api = async token => {
+        const { status, headers } = await call(`${url}/api/x`, token);
+
+        return { status, mark: headers['oauth-connection-status'] };
+    };
+    const first = await connect('first');
+    const result = { before: await api(first) };
+    const second = await connect('second');
+
+    result.marked = await api(first);
+    result.second = await api(second);
+
+    await until(async () => (await api(first)).mark === undefined, 5000)
+        .catch(() => {});
+
+    result.after = await api(first);
+    result.log = fs.readFileSync(gateway.errorLog, 'utf8').split('\n')
+        .filter(
+            l => l.includes('but the provider accepted it'));
+    result.access = fs.readFileSync(gateway.accessLog, 'utf8').trim()
+        .split('\n').map(l => JSON.parse(l).verdict);
+
+    return result;
+}
+
+
 async function main(dir) {
     const internal = makeCa(dir, 'internal-ca');
     const files = {
@@ -163,9 +228,18 @@ async function main(dir) {
         tls: upstream('intuit', INTUIT),
     }).listen(443, '127.0.0.3');
 
-    await serveNames(NAMESERVER, name =>
-        SALESFORCE.includes(name) ? '127.0.0.2'
-        : INTUIT.includes(name) ? '127.0.0.3' : undefined);
+    const example = await new Example({
+        canary, clients,
+        users: { ann: { password: 'password-of-ann', tenant: 'acme' } },
+        tls: upstream('example', EXAMPLE),
+    }).listen(443, '127.0.0.4');
+    const addresses = new Map([
+        ...SALESFORCE.map(n => [n, '127.0.0.2']),
+        ...INTUIT.map(n => [n, '127.0.0.3']),
+        ...EXAMPLE.map(n => [n, '127.0.0.4']),
+    ]);
+
+    await serveNames(NAMESERVER, name => addresses.get(name));
 
     const result = {};
     const url = `https://${GATEWAY}:8443`;
@@ -194,7 +268,14 @@ async function main(dir) {
         result[file].secrets = (await gateway.finish(canary)).secrets;
     }
 
-    await Promise.all([sf.close(), qb.close()]);
+    const gateway = await new Gateway({
+        name: 'shipped', port: 8080, whole: layOut('observe.conf', files),
+    }).start();
+
+    result['observe.conf'] = await observe(example, gateway);
+    await gateway.finish(canary);
+
+    await Promise.all([sf, qb, example].map(p => p.close()));
     process.stdout.write(JSON.stringify(result) + '\n');
 }
 
