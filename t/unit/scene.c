@@ -452,6 +452,20 @@ scene_add_token(ledger_record_t *record, const char *token,
 
 
 void
+scene_keep(ledger_record_t *record, const char *sealed, int print,
+    ledger_ms_t until)
+{
+    ledger_exchange_t  *x;
+
+    x = &record->u.exchange;
+
+    x->kept = scene_text(sealed);
+    x->kept_until = until;
+    memset(x->print, print, LEDGER_PRINT_SIZE);
+}
+
+
+void
 scene_limit(ledger_record_t *record, unsigned limit, unsigned n,
     ledger_limit_key_kind_t one, ledger_limit_key_kind_t two)
 {
