@@ -1131,7 +1131,7 @@ ngx_http_oauth_facts_find(ngx_http_request_t *r, ledger_t *ledger,
         return NGX_ERROR;
     }
 
-    buf = ngx_palloc(r->pool, LEDGER_RECORD_MAX);
+    buf = ngx_palloc(r->pool, LEDGER_CONNECTION_MAX);
     if (buf == NULL) {
         return NGX_ERROR;
     }

@@ -117,7 +117,7 @@ static u_char *
 ngx_http_oauth_report_connection(u_char *p, u_char *last, uint64_t id,
     const char *lead)
 {
-    u_char               buf[LEDGER_RECORD_MAX];
+    u_char               buf[LEDGER_CONNECTION_MAX];
     ledger_t            *ledger;
     ledger_connection_t  connection;
 
@@ -145,7 +145,7 @@ static u_char *
 ngx_http_oauth_report_limit(u_char *p, u_char *last, uint64_t id,
     ngx_uint_t limit)
 {
-    u_char               buf[LEDGER_RECORD_MAX];
+    u_char               buf[LEDGER_CONNECTION_MAX];
     ledger_t            *ledger;
     ledger_connection_t  connection;
 

@@ -1058,7 +1058,7 @@ ngx_http_oauth_superseder_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    buf = ngx_pnalloc(r->pool, LEDGER_RECORD_MAX);
+    buf = ngx_pnalloc(r->pool, LEDGER_CONNECTION_MAX);
     if (buf == NULL) {
         return NGX_ERROR;
     }

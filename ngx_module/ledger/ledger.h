@@ -230,7 +230,7 @@ typedef struct {
     unsigned              undecided:1;   /* superseded: mark, do not refuse */
     unsigned              preceding:1;   /* rotated, and only one step ago */
     size_t                len;           /* of "buf", the stored form */
-    unsigned char         buf[LEDGER_RECORD_MAX];
+    unsigned char         buf[LEDGER_CONNECTION_MAX];
 } ledger_judgement_t;
 
 
@@ -253,13 +253,44 @@ LEDGER_MUST_USE ledger_rc_t ledger_judge(ledger_t *ledger,
 
 /*
  * ledger_find() reads one connection by its id.  "buf" takes
- * LEDGER_RECORD_MAX bytes and must live as long as "connection" is used.
+ * LEDGER_CONNECTION_MAX bytes and must live as long as "connection" is used.
  *
  * LEDGER_OK; LEDGER_NOT_FOUND; LEDGER_CORRUPT; LEDGER_IO.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_find(ledger_t *ledger, uint64_t id,
     ledger_connection_t *connection, unsigned char *buf);
+
+
+/* An answer that was kept for replays. */
+
+typedef struct {
+    uint64_t              connection;
+    ledger_ms_t           stored_at;     /* when it arrived */
+    ledger_slice_t        sealed;        /* in "buf" */
+    unsigned char         print[LEDGER_PRINT_SIZE];
+    unsigned char         buf[LEDGER_KEPT_MAX];
+} ledger_kept_t;
+
+
+/*
+ * ledger_kept() finds the answer that was kept for the refresh token
+ * "presented", as of "now".  An answer is there until its time is over, and
+ * only as long as the connection is live and not past its end, "presented"
+ * is its current refresh token or the one that this replaced, and neither
+ * "presented" nor a token of the answer was revoked.  An answer to the
+ * current one goes when an access token in it is found dead.  Whoever ends
+ * a connection ends its kept answers: none comes back with it.
+ *
+ * Whether the caller may have it is told by "print", which is not compared
+ * here.
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND; LEDGER_CORRUPT; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_kept(ledger_t *ledger,
+    const ledger_token_id_t *presented, ledger_ms_t now,
+    ledger_kept_t *kept);
 
 
 /* The state of one slot, as a refusal tells it. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_kept.h"
 #include "ledger_turn.h"
 
 
@@ -31,6 +32,8 @@ static ledger_rc_t ledger_answer_dead(ledger_work_t *work,
     const ledger_answer_t *answer, const ledger_row_t *row);
 static ledger_rc_t ledger_answer_confirm(ledger_work_t *work);
 static ledger_rc_t ledger_answer_break(ledger_work_t *work);
+static ledger_rc_t ledger_revocation_current(ledger_work_t *work,
+    const ledger_revocation_t *revocation);
 static ledger_rc_t ledger_revocation_whole(ledger_work_t *work);
 
 
@@ -160,6 +163,17 @@ ledger_answer_dead(ledger_work_t *work, const ledger_answer_t *answer,
     dead.dead = 1;
 
     rc = ledger_work_save_token(work, &answer->token, row, &dead);
+
+    /*
+     * A replay of the token before the current one still brings the current
+     * one, which nobody may have to do without; its access token is cured by
+     * the next refresh.
+     */
+
+    if (rc == LEDGER_OK && held->c.has_refresh) {
+        rc = ledger_kept_lost(work, &held->c, &held->c.refresh,
+                              &answer->token);
+    }
 
     if (rc == LEDGER_OK) {
         rc = ledger_work_effect(work, LEDGER_TOKEN_DEAD, held->c.id, 0, 0);
@@ -294,11 +308,40 @@ ledger_apply_revocation(ledger_work_t *work)
     rc = ledger_work_effect(work, LEDGER_REVOCATION_DONE, row.connection, 0,
                             0);
 
-    if (rc != LEDGER_OK) {
-        return rc;
+    if (rc == LEDGER_OK) {
+        rc = ledger_work_save_token(work, &revocation->token, &row, &revoked);
     }
 
-    return ledger_work_save_token(work, &revocation->token, &row, &revoked);
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_revoked(work, &revocation->token);
+    }
+
+    return rc == LEDGER_OK ? ledger_revocation_current(work, revocation) : rc;
+}
+
+
+/* R9: without its refresh token it ends with its last access token. */
+
+static ledger_rc_t
+ledger_revocation_current(ledger_work_t *work,
+    const ledger_revocation_t *revocation)
+{
+    ledger_rc_t           rc;
+    ledger_connection_t  *c;
+
+    c = &work->subject.c;
+
+    if (!c->has_refresh
+        || !ledger_token_id_equal(&c->refresh, &revocation->token))
+    {
+        return LEDGER_OK;
+    }
+
+    c->has_refresh = 0;
+
+    rc = ledger_kept_outdated(work, c, &c->refresh);
+
+    return rc == LEDGER_OK ? ledger_work_save(work, &work->subject) : rc;
 }
 
 

@@ -153,8 +153,8 @@ ledger_apply_record(ledger_work_t *work)
     size_t       len;
     ledger_rc_t  rc;
 
-    rc = ledger_record_encode(work->record, work->encoded, LEDGER_RECORD_MAX,
-                              &len);
+    rc = ledger_record_encode_log(work->record, work->encoded,
+                                  LEDGER_CONNECTION_MAX, &len);
 
     if (rc != LEDGER_OK) {
         return ledger_work_effect(work, LEDGER_REJECTED_RECORD, 0, 0, 0);

@@ -86,8 +86,20 @@ typedef enum {
 /* Tokens of Entra with groups reach 8 KB; nginx takes headers up to 32 KB. */
 #define LEDGER_TOKEN_TEXT_MAX     16384
 
-/* Room for the encoded form of the largest record and connection. */
-#define LEDGER_RECORD_MAX         32768
+/*
+ * The largest token answer seen stays below 32 KB; sealing adds less than
+ * 4 KB.  A larger answer is not kept.
+ */
+#define LEDGER_KEPT_MAX           36864
+
+/*
+ * Room for the encoded form of the largest connection: 8 limits of 8
+ * variables, a scope and all identities come to 27 KB.
+ */
+#define LEDGER_CONNECTION_MAX     32768
+
+/* The same for a record, which brings a kept answer on top. */
+#define LEDGER_RECORD_MAX         (LEDGER_CONNECTION_MAX + LEDGER_KEPT_MAX)
 
 
 #endif /* _LEDGER_BASE_H_INCLUDED_ */

@@ -51,7 +51,7 @@ ledger_connection_encode(const ledger_connection_t *connection,
         return rc;
     }
 
-    w = ledger_writer(buf, LEDGER_RECORD_MAX);
+    w = ledger_writer(buf, LEDGER_CONNECTION_MAX);
     ledger_connection_put(&w, connection);
 
     if (w.failed) {
@@ -315,6 +315,25 @@ ledger_connection_reconnect(const ledger_connection_t *one,
            && ledger_slice_equal(one->client, two->client)
            && ledger_slice_equal(one->user, two->user)
            && ledger_slice_equal(one->tenant, two->tenant);
+}
+
+
+unsigned
+ledger_connection_replays(const ledger_connection_t *connection,
+    const ledger_token_id_t *id)
+{
+    return (connection->has_refresh
+            && ledger_token_id_equal(&connection->refresh, id))
+           || (connection->has_previous
+               && ledger_token_id_equal(&connection->previous, id));
+}
+
+
+unsigned
+ledger_token_id_equal(const ledger_token_id_t *one,
+    const ledger_token_id_t *two)
+{
+    return memcmp(one->bytes, two->bytes, LEDGER_TOKEN_ID_SIZE) == 0;
 }
 
 

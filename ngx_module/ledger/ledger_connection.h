@@ -19,7 +19,7 @@
 
 /*
  * ledger_connection_encode() writes the stored form to "buf", which takes
- * LEDGER_RECORD_MAX bytes, and its length to "len".
+ * LEDGER_CONNECTION_MAX bytes, and its length to "len".
  *
  * LEDGER_OK; LEDGER_LIMIT: a field beyond its bound; LEDGER_MALFORMED: a
  * connection that cannot be (no id, no provider, an unknown state, live and
@@ -58,6 +58,16 @@ unsigned ledger_connection_undecided(const ledger_connection_t *one,
 unsigned ledger_connection_reconnect(const ledger_connection_t *one,
     const ledger_connection_t *two);
 
+/*
+ * Whether a refresh with that token may get its answer again: it is the
+ * current refresh token, or the one that this replaced.
+ */
+
+unsigned ledger_connection_replays(const ledger_connection_t *connection,
+    const ledger_token_id_t *id);
+
+unsigned ledger_token_id_equal(const ledger_token_id_t *one,
+    const ledger_token_id_t *two);
 unsigned ledger_slice_equal(ledger_slice_t one, ledger_slice_t two);
 
 /* "time" + "span"; the end of time instead of an overflow. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_kept.h"
 #include "ledger_settle.h"
 #include "ledger_turn.h"
 
@@ -38,9 +39,13 @@ static ledger_ms_t ledger_exchange_age(const ledger_exchange_t *x);
 static ledger_rc_t ledger_exchange_tokens(ledger_work_t *work,
     const ledger_exchange_t *x);
 static ledger_rc_t ledger_exchange_token(ledger_work_t *work,
-    const ledger_token_t *token, ledger_ms_t *expires_at);
+    const ledger_exchange_t *x, const ledger_token_t *token,
+    ledger_ms_t *expires_at);
 static ledger_rc_t ledger_exchange_rotate(ledger_work_t *work,
     const ledger_exchange_t *x);
+static ledger_rc_t ledger_exchange_succeed(ledger_work_t *work,
+    const ledger_token_t *newest, const ledger_token_id_t *presented,
+    const ledger_row_t *row);
 static ledger_rc_t ledger_exchange_presented(ledger_work_t *work,
     const ledger_exchange_t *x, ledger_row_t *row);
 static const ledger_token_t *ledger_exchange_newest(
@@ -48,8 +53,6 @@ static const ledger_token_t *ledger_exchange_newest(
 static unsigned ledger_exchange_returned(const ledger_exchange_t *x);
 static void ledger_exchange_current(ledger_connection_t *connection,
     const ledger_token_id_t *id, ledger_ms_t expires_at);
-static unsigned ledger_token_id_equal(const ledger_token_id_t *one,
-    const ledger_token_id_t *two);
 
 
 ledger_rc_t
@@ -254,14 +257,25 @@ static ledger_rc_t
 ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
 {
     ledger_rc_t           rc;
+    ledger_token_id_t     current, previous;
     ledger_connection_t  *c;
 
     c = &work->subject.c;
+    current = c->refresh;
+    previous = c->previous;
 
     rc = ledger_exchange_tokens(work, x);
 
     if (rc == LEDGER_OK) {
         rc = ledger_exchange_rotate(work, x);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_outdated(work, c, &current);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_outdated(work, c, &previous);
     }
 
     if (rc != LEDGER_OK) {
@@ -289,11 +303,11 @@ ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
     rc = ledger_turn_bind(work, &work->subject, x->client, x->user,
                           x->tenant);
 
-    if (rc != LEDGER_OK) {
-        return rc;
+    if (rc == LEDGER_OK) {
+        rc = ledger_work_save(work, &work->subject);
     }
 
-    return ledger_work_save(work, &work->subject);
+    return rc == LEDGER_OK ? ledger_kept_add(work, x) : rc;
 }
 
 
@@ -326,13 +340,14 @@ ledger_exchange_open(ledger_work_t *work, const ledger_exchange_t *x)
         rc = ledger_work_save(work, held);
     }
 
-    if (rc != LEDGER_OK || x->exempt) {
-        return rc;
+    if (rc == LEDGER_OK && !x->exempt) {
+        rc = ledger_exchange_enter(work, x->refresh
+                                         ? LEDGER_SETTLE_FRESH
+                                         : LEDGER_SETTLE_FRESH
+                                           | LEDGER_SETTLE_EVICT);
     }
 
-    return ledger_exchange_enter(work, x->refresh ? LEDGER_SETTLE_FRESH
-                                                  : LEDGER_SETTLE_FRESH
-                                                    | LEDGER_SETTLE_EVICT);
+    return rc == LEDGER_OK ? ledger_kept_add(work, x) : rc;
 }
 
 
@@ -427,7 +442,7 @@ ledger_exchange_tokens(ledger_work_t *work, const ledger_exchange_t *x)
     expires_at = 0;
 
     for (i = 0; i < x->ntokens; i++) {
-        rc = ledger_exchange_token(work, &x->tokens[i], &expires_at);
+        rc = ledger_exchange_token(work, x, &x->tokens[i], &expires_at);
 
         if (rc != LEDGER_OK) {
             return rc;
@@ -455,8 +470,8 @@ ledger_exchange_tokens(ledger_work_t *work, const ledger_exchange_t *x)
 
 
 static ledger_rc_t
-ledger_exchange_token(ledger_work_t *work, const ledger_token_t *token,
-    ledger_ms_t *expires_at)
+ledger_exchange_token(ledger_work_t *work, const ledger_exchange_t *x,
+    const ledger_token_t *token, ledger_ms_t *expires_at)
 {
     ledger_rc_t           rc;
     ledger_row_t          old, row;
@@ -475,6 +490,18 @@ ledger_exchange_token(ledger_work_t *work, const ledger_token_t *token,
         row.expires_at = token->expires_at ? token->expires_at
                                            : old.expires_at;
         row.dead = 0;
+
+        /*
+         * What the provider hands out after its rotation is good again; an
+         * answer to a request that left before says nothing about it.
+         */
+
+        if (x->sent_at > row.rotated_at
+            && !(x->refresh
+                 && ledger_token_id_equal(&token->id, &x->presented)))
+        {
+            row.rotated_at = 0;
+        }
 
     } else {
         memset(&row, 0, sizeof(ledger_row_t));
@@ -504,7 +531,7 @@ static ledger_rc_t
 ledger_exchange_rotate(ledger_work_t *work, const ledger_exchange_t *x)
 {
     ledger_rc_t            rc;
-    ledger_row_t           row, rotated;
+    ledger_row_t           row;
     ledger_connection_t   *c;
     const ledger_token_t  *newest;
 
@@ -527,21 +554,12 @@ ledger_exchange_rotate(ledger_work_t *work, const ledger_exchange_t *x)
         }
 
     } else if (newest) {
-        ledger_exchange_current(c, &newest->id, newest->expires_at);
+        rc = ledger_exchange_succeed(work, newest,
+                                     rc == LEDGER_OK ? &x->presented : NULL,
+                                     &row);
 
-        if (rc == LEDGER_OK && row.rotated_at == 0) {
-            c->previous = x->presented;
-            c->has_previous = 1;
-
-            rotated = row;
-            rotated.rotated_at = work->now;
-            rotated.due_at = ledger_work_token_due(&rotated, work->now);
-
-            rc = ledger_work_save_token(work, &x->presented, &row, &rotated);
-
-            if (rc != LEDGER_OK) {
-                return rc;
-            }
+        if (rc != LEDGER_OK) {
+            return rc;
         }
     }
 
@@ -550,6 +568,45 @@ ledger_exchange_rotate(ledger_work_t *work, const ledger_exchange_t *x)
     }
 
     return LEDGER_OK;
+}
+
+
+/* "newest" takes the place of "presented", whose row is "row"; NULL: none. */
+
+static ledger_rc_t
+ledger_exchange_succeed(ledger_work_t *work, const ledger_token_t *newest,
+    const ledger_token_id_t *presented, const ledger_row_t *row)
+{
+    ledger_rc_t           rc;
+    ledger_row_t          rotated;
+    ledger_connection_t  *c;
+
+    c = &work->subject.c;
+
+    rc = ledger_store_token(&work->view, &newest->id, &rotated);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    /* an answer that comes late may bring what was rotated meanwhile */
+
+    if (rotated.rotated_at == 0) {
+        ledger_exchange_current(c, &newest->id, newest->expires_at);
+    }
+
+    if (presented == NULL || row->rotated_at) {
+        return LEDGER_OK;
+    }
+
+    c->previous = *presented;
+    c->has_previous = 1;
+
+    rotated = *row;
+    rotated.rotated_at = work->now;
+    rotated.due_at = ledger_work_token_due(&rotated, work->now);
+
+    return ledger_work_save_token(work, presented, row, &rotated);
 }
 
 
@@ -639,12 +696,4 @@ ledger_exchange_current(ledger_connection_t *connection,
     connection->refresh = *id;
     connection->refresh_expires_at = expires_at;
     connection->has_refresh = 1;
-}
-
-
-static unsigned
-ledger_token_id_equal(const ledger_token_id_t *one,
-    const ledger_token_id_t *two)
-{
-    return memcmp(one->bytes, two->bytes, LEDGER_TOKEN_ID_SIZE) == 0;
 }

@@ -11,7 +11,9 @@
 #include "ledger_limit.h"
 
 
+/* what carries no kept answer is still written as it always was */
 #define LEDGER_RECORD_VERSION       1
+#define LEDGER_RECORD_VERSION_KEPT  2
 
 #define LEDGER_EXCHANGE_REFRESH     0x01
 #define LEDGER_EXCHANGE_EXEMPT      0x02
@@ -19,22 +21,31 @@
 #define LEDGER_EXCHANGE_FLAGS       0x07
 
 
+static unsigned ledger_record_version(const ledger_record_t *record);
+static ledger_rc_t ledger_record_write(const ledger_record_t *record,
+    unsigned version, unsigned char *buf, size_t size, size_t *len);
 static ledger_rc_t ledger_record_check(const ledger_record_t *record);
 static ledger_rc_t ledger_exchange_check(const ledger_exchange_t *exchange);
 static ledger_rc_t ledger_exchange_check_texts(
     const ledger_exchange_t *exchange);
 static ledger_rc_t ledger_exchange_check_tokens(
     const ledger_exchange_t *exchange);
+static ledger_rc_t ledger_exchange_check_kept(
+    const ledger_exchange_t *exchange);
 static void ledger_record_put(ledger_writer_t *w,
-    const ledger_record_t *record);
+    const ledger_record_t *record, unsigned version);
 static void ledger_exchange_put(ledger_writer_t *w,
     const ledger_exchange_t *exchange);
 static void ledger_exchange_put_tokens(ledger_writer_t *w,
+    const ledger_exchange_t *exchange);
+static void ledger_exchange_put_kept(ledger_writer_t *w,
     const ledger_exchange_t *exchange);
 static void ledger_record_take(ledger_reader_t *r, ledger_record_t *record);
 static void ledger_exchange_take(ledger_reader_t *r,
     ledger_exchange_t *exchange);
 static void ledger_exchange_take_tokens(ledger_reader_t *r,
+    ledger_exchange_t *exchange);
+static void ledger_exchange_take_kept(ledger_reader_t *r,
     ledger_exchange_t *exchange);
 static unsigned ledger_take_flag(ledger_reader_t *r);
 
@@ -42,6 +53,31 @@ static unsigned ledger_take_flag(ledger_reader_t *r);
 ledger_rc_t
 ledger_record_encode(const ledger_record_t *record, unsigned char *buf,
     size_t size, size_t *len)
+{
+    return ledger_record_write(record, ledger_record_version(record), buf,
+                               size, len);
+}
+
+
+ledger_rc_t
+ledger_record_encode_log(const ledger_record_t *record, unsigned char *buf,
+    size_t size, size_t *len)
+{
+    return ledger_record_write(record, LEDGER_RECORD_VERSION, buf, size, len);
+}
+
+
+static unsigned
+ledger_record_version(const ledger_record_t *record)
+{
+    return record->kind == LEDGER_EXCHANGE && record->u.exchange.kept.len
+           ? LEDGER_RECORD_VERSION_KEPT : LEDGER_RECORD_VERSION;
+}
+
+
+static ledger_rc_t
+ledger_record_write(const ledger_record_t *record, unsigned version,
+    unsigned char *buf, size_t size, size_t *len)
 {
     ledger_rc_t      rc;
     ledger_writer_t  w;
@@ -53,7 +89,7 @@ ledger_record_encode(const ledger_record_t *record, unsigned char *buf,
     }
 
     w = ledger_writer(buf, size);
-    ledger_record_put(&w, record);
+    ledger_record_put(&w, record, version);
 
     if (w.failed) {
         return LEDGER_LIMIT;
@@ -116,6 +152,10 @@ ledger_exchange_check(const ledger_exchange_t *exchange)
 
     rc = ledger_exchange_check_tokens(exchange);
 
+    if (rc == LEDGER_OK) {
+        rc = ledger_exchange_check_kept(exchange);
+    }
+
     if (rc != LEDGER_OK) {
         return rc;
     }
@@ -175,10 +215,23 @@ ledger_exchange_check_tokens(const ledger_exchange_t *exchange)
 }
 
 
-static void
-ledger_record_put(ledger_writer_t *w, const ledger_record_t *record)
+static ledger_rc_t
+ledger_exchange_check_kept(const ledger_exchange_t *exchange)
 {
-    ledger_put_u8(w, LEDGER_RECORD_VERSION);
+    if (exchange->kept.len > LEDGER_KEPT_MAX) {
+        return LEDGER_LIMIT;
+    }
+
+    return exchange->kept.len && !exchange->refresh ? LEDGER_MALFORMED
+                                                    : LEDGER_OK;
+}
+
+
+static void
+ledger_record_put(ledger_writer_t *w, const ledger_record_t *record,
+    unsigned version)
+{
+    ledger_put_u8(w, version);
     ledger_put_u8(w, record->kind);
     ledger_put_u64(w, record->at);
 
@@ -186,6 +239,11 @@ ledger_record_put(ledger_writer_t *w, const ledger_record_t *record)
 
     case LEDGER_EXCHANGE:
         ledger_exchange_put(w, &record->u.exchange);
+
+        if (version == LEDGER_RECORD_VERSION_KEPT) {
+            ledger_exchange_put_kept(w, &record->u.exchange);
+        }
+
         break;
 
     case LEDGER_BINDING:
@@ -287,6 +345,15 @@ ledger_exchange_put_tokens(ledger_writer_t *w,
 }
 
 
+static void
+ledger_exchange_put_kept(ledger_writer_t *w, const ledger_exchange_t *exchange)
+{
+    ledger_put_u64(w, exchange->kept_until);
+    ledger_put_bytes(w, exchange->print, LEDGER_PRINT_SIZE);
+    ledger_put_slice(w, exchange->kept);
+}
+
+
 ledger_rc_t
 ledger_record_decode(const unsigned char *buf, size_t len,
     ledger_record_t *record)
@@ -299,13 +366,20 @@ ledger_record_decode(const unsigned char *buf, size_t len,
     r = ledger_reader(buf, len);
     version = ledger_take_u8(&r);
 
-    if (version > LEDGER_RECORD_VERSION) {
+    if (version > LEDGER_RECORD_VERSION_KEPT) {
         return LEDGER_VERSION;
     }
 
     ledger_record_take(&r, record);
 
-    if (r.failed || r.pos != r.end || version != LEDGER_RECORD_VERSION
+    if (version == LEDGER_RECORD_VERSION_KEPT
+        && record->kind == LEDGER_EXCHANGE)
+    {
+        ledger_exchange_take_kept(&r, &record->u.exchange);
+    }
+
+    if (r.failed || r.pos != r.end
+        || version != ledger_record_version(record)
         || ledger_record_check(record) != LEDGER_OK)
     {
         return LEDGER_CORRUPT;
@@ -438,6 +512,15 @@ ledger_exchange_take_tokens(ledger_reader_t *r, ledger_exchange_t *exchange)
         token->key = ledger_take_u32(r);
         token->kind = ledger_take_u8(r);
     }
+}
+
+
+static void
+ledger_exchange_take_kept(ledger_reader_t *r, ledger_exchange_t *exchange)
+{
+    exchange->kept_until = ledger_take_u64(r);
+    ledger_take_bytes(r, exchange->print, LEDGER_PRINT_SIZE);
+    exchange->kept = ledger_take_slice(r, LEDGER_KEPT_MAX);
 }
 
 

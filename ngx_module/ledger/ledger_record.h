@@ -21,6 +21,9 @@
 
 #define LEDGER_TOKEN_ID_SIZE  16
 
+/* SHA-256 */
+#define LEDGER_PRINT_SIZE     32
+
 
 /*
  * The name of a token: HMAC-SHA-256 of its text under a key of the ring,
@@ -101,6 +104,12 @@ typedef struct {
     ledger_limit_t        limits[LEDGER_LIMITS_MAX];
     uint32_t              ntokens;       /* at least 1 */
     uint32_t              nlimits;
+
+    ledger_slice_t        kept;          /* the sealed answer, for replays of
+                                            a refresh; empty: none */
+    ledger_ms_t           kept_until;
+    unsigned char         print[LEDGER_PRINT_SIZE];  /* fingerprint of the
+                                            request: who may have it again */
 
     unsigned              refresh:1;     /* "presented" is set */
     unsigned              exempt:1;      /* enters no slot, kept one day */
@@ -197,15 +206,26 @@ typedef struct {
 
 /*
  * ledger_record_encode() writes the stored form of "record" to "buf" and
- * its length to "len".  The form begins with a version byte.
+ * its length to "len".  The form begins with a version byte: 2 for an
+ * exchange with a kept answer, else 1.  Without "kept" neither "kept_until"
+ * nor "print" is written.
  *
  * LEDGER_OK; LEDGER_LIMIT: a field beyond its bound, or "size" too small
  * (LEDGER_RECORD_MAX always suffices for fields within their bounds);
  * LEDGER_MALFORMED: an unknown kind, no provider, no token, arrival before
- * sending.
+ * sending, a kept answer of another grant than refresh.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_record_encode(
+    const ledger_record_t *record, unsigned char *buf, size_t size,
+    size_t *len);
+
+/*
+ * The same without the kept answer, for the log: that stays for the whole
+ * retention, and an answer must not.  LEDGER_CONNECTION_MAX suffices.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_record_encode_log(
     const ledger_record_t *record, unsigned char *buf, size_t size,
     size_t *len);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_kept.h"
 #include "ledger_turn.h"
 
 
@@ -468,6 +469,10 @@ ledger_settle_supersede(ledger_work_t *work, ledger_held_t *loser,
     ledger_effect_t  effect;
 
     rc = ledger_settle_leave(work, loser);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_end(work, &loser->c);
+    }
 
     if (rc == LEDGER_OK) {
         rc = ledger_settle_limit_of(loser, slot, &loser->c.superseded_limit);

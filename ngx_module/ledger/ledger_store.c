@@ -108,7 +108,7 @@ static void ledger_store_id_key(unsigned char *buf, uint64_t id);
 
 static const char  *ledger_store_names[LEDGER_TABLES] = {
     "meta", "tokens", "connections", "slots", "members", "broken", "due",
-    "log"
+    "log", "kept"
 };
 
 
@@ -881,7 +881,7 @@ ledger_store_connection(ledger_view_t *view, uint64_t id,
     rc = ledger_store_get(view, LEDGER_CONNECTIONS, key, sizeof(key),
                           encoded);
 
-    if (rc == LEDGER_OK && encoded->len > LEDGER_RECORD_MAX) {
+    if (rc == LEDGER_OK && encoded->len > LEDGER_CONNECTION_MAX) {
         return LEDGER_CORRUPT;
     }
 
@@ -1143,6 +1143,91 @@ ledger_store_due_key(unsigned char *buf, const ledger_due_t *due)
     ledger_put_u64(&w, due->at);
     ledger_put_u64(&w, due->connection);
     ledger_put_bytes(&w, due->id, sizeof(due->id));
+}
+
+
+ledger_rc_t
+ledger_store_kept(ledger_view_t *view, const ledger_token_id_t *presented,
+    ledger_kept_row_t *row)
+{
+    uint32_t         i;
+    ledger_rc_t      rc;
+    ledger_slice_t   value;
+    ledger_reader_t  r;
+
+    rc = ledger_store_get(view, LEDGER_KEPT, presented->bytes,
+                          LEDGER_TOKEN_ID_SIZE, &value);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    r = ledger_reader(value.data, value.len);
+
+    row->connection = ledger_take_u64(&r);
+    row->stored_at = ledger_take_u64(&r);
+    row->until = ledger_take_u64(&r);
+    row->ntokens = ledger_take_u8(&r);
+
+    if (row->ntokens == 0 || row->ntokens > LEDGER_TOKENS_MAX) {
+        return LEDGER_CORRUPT;
+    }
+
+    for (i = 0; i < row->ntokens; i++) {
+        ledger_take_bytes(&r, row->tokens[i].bytes, LEDGER_TOKEN_ID_SIZE);
+    }
+
+    ledger_take_bytes(&r, row->print, LEDGER_PRINT_SIZE);
+    row->sealed = ledger_take_slice(&r, LEDGER_KEPT_MAX);
+
+    if (r.failed || r.pos != r.end || row->connection == 0
+        || row->sealed.len == 0)
+    {
+        return LEDGER_CORRUPT;
+    }
+
+    return LEDGER_OK;
+}
+
+
+ledger_rc_t
+ledger_store_put_kept(ledger_view_t *view, const ledger_token_id_t *presented,
+    const ledger_kept_row_t *row, unsigned char *buf)
+{
+    uint32_t         i;
+    ledger_writer_t  w;
+
+    w = ledger_writer(buf, LEDGER_RECORD_MAX);
+
+    ledger_put_u64(&w, row->connection);
+    ledger_put_u64(&w, row->stored_at);
+    ledger_put_u64(&w, row->until);
+    ledger_put_u8(&w, row->ntokens);
+
+    for (i = 0; i < row->ntokens; i++) {
+        ledger_put_bytes(&w, row->tokens[i].bytes, LEDGER_TOKEN_ID_SIZE);
+    }
+
+    ledger_put_bytes(&w, row->print, LEDGER_PRINT_SIZE);
+    ledger_put_slice(&w, row->sealed);
+
+    if (w.failed) {
+        return LEDGER_CORRUPT;
+    }
+
+    return ledger_store_put(view, LEDGER_KEPT, presented->bytes,
+                            LEDGER_TOKEN_ID_SIZE,
+                            (ledger_slice_t) { buf, (size_t) (w.pos - buf) },
+                            0);
+}
+
+
+ledger_rc_t
+ledger_store_delete_kept(ledger_view_t *view,
+    const ledger_token_id_t *presented)
+{
+    return ledger_store_delete(view, LEDGER_KEPT, presented->bytes,
+                               LEDGER_TOKEN_ID_SIZE);
 }
 
 

@@ -15,6 +15,7 @@
  *   broken       slot, age, id    -> nothing; broken ones that had been in it
  *   due          lane, time, connection, token or slot id -> nothing
  *   log          sequence         -> encoded record
+ *   kept         token id         -> ledger_kept_row_t
  */
 
 #ifndef _LEDGER_STORE_H_INCLUDED_
@@ -42,6 +43,7 @@ typedef enum {
     LEDGER_BROKEN_MEMBERS,
     LEDGER_DUE,
     LEDGER_LOG,
+    LEDGER_KEPT,
     LEDGER_TABLES
 } ledger_table_t;
 
@@ -80,13 +82,29 @@ typedef struct {
 } ledger_row_t;
 
 
+/* An answer kept for the refresh token that was presented. */
+
+typedef struct {
+    uint64_t              connection;
+    ledger_ms_t           stored_at;
+    ledger_ms_t           until;
+    uint32_t              ntokens;
+    ledger_token_id_t     tokens[LEDGER_TOKENS_MAX];   /* in the answer */
+    unsigned char         print[LEDGER_PRINT_SIZE];
+    ledger_slice_t        sealed;
+} ledger_kept_row_t;
+
+
 typedef struct {
     ledger_ms_t           age;
     uint64_t              id;
 } ledger_member_t;
 
 
-/* Lanes in the order in which a sweep works through them. */
+/*
+ * Lanes.  A sweep begins with kept answers, which are secret, and then works
+ * through the others in their order; the numbers are stored.
+ */
 
 typedef enum {
     LEDGER_LANE_LIVE = 1,                /* a live connection's end */
@@ -95,6 +113,7 @@ typedef enum {
     LEDGER_LANE_TOKEN,                   /* a token is to be looked at */
     LEDGER_LANE_TOKEN_EXEMPT,
     LEDGER_LANE_SLOT,                    /* when a slot became empty */
+    LEDGER_LANE_KEPT,                    /* when a kept answer is over */
     LEDGER_LANES
 } ledger_lane_t;
 
@@ -192,6 +211,19 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_delete_due(ledger_view_t *view,
 
 LEDGER_MUST_USE ledger_rc_t ledger_store_due(ledger_view_t *view,
     ledger_lane_t lane, ledger_due_t *due);
+
+/* The row's "sealed" lives in the map until the next write or the end. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_kept(ledger_view_t *view,
+    const ledger_token_id_t *presented, ledger_kept_row_t *row);
+
+/* "buf" is scratch of LEDGER_RECORD_MAX bytes. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_kept(ledger_view_t *view,
+    const ledger_token_id_t *presented, const ledger_kept_row_t *row,
+    unsigned char *buf);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_kept(ledger_view_t *view,
+    const ledger_token_id_t *presented);
 
 LEDGER_MUST_USE ledger_rc_t ledger_store_append_log(ledger_view_t *view,
     uint64_t sequence, ledger_slice_t encoded);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_kept.h"
 #include "ledger_turn.h"
 
 
@@ -47,15 +48,16 @@ ledger_apply_sweep(ledger_work_t *work)
 
     ledger_store_check_readers(work->view.ledger);
 
-    for (lane = LEDGER_LANE_LIVE; lane < LEDGER_LANES; lane++) {
-        rc = ledger_sweep_lane(work, (ledger_lane_t) lane, &left);
+    rc = ledger_sweep_lane(work, LEDGER_LANE_KEPT, &left);
 
-        if (rc != LEDGER_OK) {
-            return rc;
-        }
+    for (lane = LEDGER_LANE_LIVE;
+         rc == LEDGER_OK && lane < LEDGER_LANE_KEPT;
+         lane++)
+    {
+        rc = ledger_sweep_lane(work, (ledger_lane_t) lane, &left);
     }
 
-    return ledger_sweep_log(work, left);
+    return rc == LEDGER_OK ? ledger_sweep_log(work, left) : rc;
 }
 
 
@@ -106,6 +108,10 @@ ledger_sweep_kept(uint8_t lane, uint64_t retention)
     case LEDGER_LANE_LIVE:
         return 0;
 
+    case LEDGER_LANE_KEPT:
+        /* an answer is kept until its time, and including it */
+        return 1;
+
     case LEDGER_LANE_ENDED_EXEMPT:
     case LEDGER_LANE_TOKEN_EXEMPT:
         return LEDGER_EXEMPT_RETENTION;
@@ -127,6 +133,9 @@ ledger_sweep_row(ledger_work_t *work, const ledger_due_t *due)
 
     case LEDGER_LANE_SLOT:
         return ledger_sweep_slot(work, due);
+
+    case LEDGER_LANE_KEPT:
+        return ledger_kept_sweep(work, due);
 
     default:
         return ledger_sweep_connection(work, due);

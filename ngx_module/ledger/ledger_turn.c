@@ -10,6 +10,7 @@
 #include "ledger_turn.h"
 
 #include "ledger_connection.h"
+#include "ledger_kept.h"
 #include "ledger_settle.h"
 
 
@@ -29,6 +30,10 @@ ledger_turn_end(ledger_work_t *work, ledger_held_t *held,
     ledger_rc_t  rc;
 
     rc = ledger_settle_leave(work, held);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_end(work, &held->c);
+    }
 
     held->c.state = (uint8_t) state;
     held->c.ended_at = at;

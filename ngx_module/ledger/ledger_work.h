@@ -39,7 +39,7 @@ typedef struct {
     ledger_connection_t   c;
     ledger_ms_t           due_at;
     uint8_t               due_lane;      /* as stored; 0: not stored */
-    unsigned char         buf[LEDGER_RECORD_MAX];
+    unsigned char         buf[LEDGER_CONNECTION_MAX];
 } ledger_held_t;
 
 
@@ -56,7 +56,7 @@ typedef struct ledger_work_s {
     ledger_held_t           subject;     /* whom the record is about */
     ledger_held_t           other;       /* whom it meets in a slot */
 
-    unsigned char           encoded[LEDGER_RECORD_MAX];  /* record, for log */
+    unsigned char           encoded[LEDGER_CONNECTION_MAX];  /* for the log */
     unsigned char           scratch[LEDGER_RECORD_MAX];
 } ledger_work_t;
 

@@ -102,6 +102,9 @@ fuzz_exchange(ledger_slice_t in, const ledger_exchange_t *e)
     fuzz_must(e->arrived_at >= e->sent_at);
     fuzz_must(e->ntokens >= 1 && e->ntokens <= LEDGER_TOKENS_MAX);
     fuzz_must(e->nlimits <= LEDGER_LIMITS_MAX);
+    fuzz_must(fuzz_inside(e->kept, in));
+    fuzz_must(e->kept.len <= LEDGER_KEPT_MAX);
+    fuzz_must(e->kept.len == 0 || e->refresh);
 
     for (i = 0; i < e->nlimits; i++) {
         fuzz_must(e->limits[i].n >= 1

@@ -73,6 +73,17 @@ typedef struct {
 } slot_t;
 
 
+typedef struct {
+    ledger_token_id_t  presented;
+    ledger_token_id_t  tokens[LEDGER_TOKENS_MAX];
+    uint32_t           ntokens;
+    uint64_t           connection, stored_at, until;
+    unsigned char      print[LEDGER_PRINT_SIZE];
+    unsigned char      sealed[ORACLE_KEPT_SIZE];
+    size_t             len;
+} kept_t;
+
+
 struct oracle_s {
     connection_t     **connections;
     size_t             nconnections;
@@ -80,6 +91,8 @@ struct oracle_s {
     size_t             ntokens;
     slot_t            *slots;
     size_t             nslots;
+    kept_t            *kept;
+    size_t             nkept;
     uint64_t           sequence;
 
     uint64_t           now;
@@ -852,8 +865,8 @@ set_due(token_t *t, uint64_t now)
 
 
 static token_t *
-issue(oracle_t *o, const connection_t *c, const ledger_token_id_t *id,
-    int kind, uint64_t expires_at)
+issue(oracle_t *o, const connection_t *c, const ledger_exchange_t *x,
+    const ledger_token_id_t *id, int kind, uint64_t expires_at)
 {
     token_t  *t;
 
@@ -875,6 +888,14 @@ issue(oracle_t *o, const connection_t *c, const ledger_token_id_t *id,
 
     if (expires_at) {
         t->expires_at = expires_at;
+    }
+
+    /* handed out again after it was rotated */
+
+    if (x->sent_at > t->rotated_at
+        && (!x->refresh || !same_id(id, &x->presented)))
+    {
+        t->rotated_at = 0;
     }
 
     t->dead = 0;
@@ -909,7 +930,7 @@ take_tokens(oracle_t *o, connection_t *c, const ledger_exchange_t *x)
     const ledger_token_t  *newest = NULL;
 
     for (i = 0; i < x->ntokens; i++) {
-        t = issue(o, c, &x->tokens[i].id, x->tokens[i].kind,
+        t = issue(o, c, x, &x->tokens[i].id, x->tokens[i].kind,
                   x->tokens[i].expires_at);
 
         if (x->tokens[i].kind == LEDGER_ACCESS) {
@@ -937,7 +958,7 @@ take_tokens(oracle_t *o, connection_t *c, const ledger_exchange_t *x)
         presented = find_token(o, &x->presented);
 
         if (presented == NULL) {
-            presented = issue(o, c, &x->presented, LEDGER_REFRESH, 0);
+            presented = issue(o, c, x, &x->presented, LEDGER_REFRESH, 0);
 
         } else if (presented->connection != c->id) {
             presented = NULL;
@@ -950,7 +971,9 @@ take_tokens(oracle_t *o, connection_t *c, const ledger_exchange_t *x)
         }
 
     } else if (newest) {
-        current(c, &newest->id, newest->expires_at);
+        if (find_token(o, &newest->id)->rotated_at == 0) {
+            current(c, &newest->id, newest->expires_at);
+        }
 
         if (presented && presented->rotated_at == 0) {
             presented->rotated_at = o->now;
@@ -1202,6 +1225,134 @@ apply_exchange(oracle_t *o, const ledger_exchange_t *x)
 }
 
 
+/* Kept answers */
+
+
+static int
+may_replay(const connection_t *c, const ledger_token_id_t *id)
+{
+    return (c->has_refresh && same_id(&c->refresh, id))
+           || (c->has_previous && same_id(&c->previous, id));
+}
+
+
+static void
+drop_kept(oracle_t *o, size_t i)
+{
+    o->kept[i] = o->kept[--o->nkept];
+    o->changed = 1;
+}
+
+
+static kept_t *
+find_kept(const oracle_t *o, const ledger_token_id_t *presented)
+{
+    size_t  i;
+
+    for (i = 0; i < o->nkept; i++) {
+        if (same_id(&o->kept[i].presented, presented)) {
+            return &o->kept[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+brought(const kept_t *k, const ledger_token_id_t *id)
+{
+    uint32_t  i;
+
+    for (i = 0; i < k->ntokens; i++) {
+        if (same_id(&k->tokens[i], id)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* An answer that could not be given now will never be given. */
+
+static void
+review_kept(oracle_t *o)
+{
+    size_t         i = 0;
+    connection_t  *c;
+
+    while (i < o->nkept) {
+        c = find(o, o->kept[i].connection);
+
+        if (c && c->state == LEDGER_LIVE
+            && may_replay(c, &o->kept[i].presented))
+        {
+            i++;
+
+        } else {
+            drop_kept(o, i);
+        }
+    }
+}
+
+
+static void
+keep(oracle_t *o, const ledger_exchange_t *x)
+{
+    kept_t        *k = find_kept(o, &x->presented);
+    token_t       *t;
+    uint32_t       i;
+    connection_t  *c;
+
+    if (!x->refresh) {
+        return;
+    }
+
+    if (k) {
+        drop_kept(o, (size_t) (k - o->kept));
+    }
+
+    t = find_token(o, &x->presented);
+
+    if (x->kept.len == 0 || t == NULL || t->revoked) {
+        return;
+    }
+
+    c = find(o, t->connection);
+
+    for (i = 0; i < x->ntokens; i++) {
+        t = find_token(o, &x->tokens[i].id);
+
+        if (t->revoked || t->connection != c->id) {
+            return;
+        }
+    }
+
+    if (x->kept.len > ORACLE_KEPT_SIZE) {
+        abort();
+    }
+
+    o->kept = more(o->kept, (o->nkept + 1) * sizeof(kept_t));
+    k = &o->kept[o->nkept++];
+
+    memset(k, 0, sizeof(kept_t));
+
+    k->connection = c->id;
+    k->presented = x->presented;
+    k->stored_at = x->arrived_at;
+    k->until = x->kept_until;
+    k->ntokens = x->ntokens;
+    k->len = x->kept.len;
+    memcpy(k->print, x->print, sizeof(x->print));
+    memcpy(k->sealed, x->kept.data, x->kept.len);
+
+    for (i = 0; i < x->ntokens; i++) {
+        k->tokens[i] = x->tokens[i].id;
+    }
+}
+
+
 static void
 confirm(oracle_t *o, connection_t *c)
 {
@@ -1224,6 +1375,7 @@ break_connection(oracle_t *o, connection_t *c)
 static void
 apply_answer(oracle_t *o, const ledger_answer_t *a)
 {
+    kept_t        *k;
     token_t       *t = find_token(o, &a->token);
     connection_t  *c = find(o, a->connection);
 
@@ -1244,6 +1396,15 @@ apply_answer(oracle_t *o, const ledger_answer_t *a)
 
         t->dead = 1;
         o->changed = 1;
+
+        k = find_kept(o, &c->refresh);
+
+        if (k && c->has_refresh && k->connection == c->id
+            && brought(k, &a->token))
+        {
+            drop_kept(o, (size_t) (k - o->kept));
+        }
+
         effect(o, LEDGER_TOKEN_DEAD, c->id, 0, 0, 0, 0);
 
         if (!c->has_refresh && t->expires_at > o->now) {
@@ -1295,6 +1456,7 @@ apply_refusal(oracle_t *o, const ledger_refusal_t *r)
 static void
 apply_revocation(oracle_t *o, const ledger_revocation_t *r)
 {
+    size_t         i;
     token_t       *t = find_token(o, &r->token);
     connection_t  *c = t ? find(o, t->connection) : NULL;
 
@@ -1304,8 +1466,21 @@ apply_revocation(oracle_t *o, const ledger_revocation_t *r)
 
     if (!r->whole) {
 
+        for (i = o->nkept; !t->revoked && i; i--) {
+            if (o->kept[i - 1].connection == c->id
+                && brought(&o->kept[i - 1], &r->token))
+            {
+                drop_kept(o, i - 1);
+            }
+        }
+
         if (!t->revoked) {
             t->revoked = 1;
+
+            if (c->has_refresh && same_id(&c->refresh, &r->token)) {
+                c->has_refresh = 0;
+            }
+
             o->changed = 1;
             effect(o, LEDGER_REVOCATION_DONE, c->id, 0, 0, 0, 0);
         }
@@ -1408,6 +1583,16 @@ first_due(const oracle_t *o, uint64_t now, uint64_t retention)
 
     memset(&first, 0, sizeof(first));
 
+    for (i = 0; i < o->nkept; i++) {
+        memset(&due, 0, sizeof(due));
+        due.i = i;
+        due.lane = 1;
+        due.at = o->kept[i].until;
+        due.connection = o->kept[i].connection;
+        memcpy(due.id, o->kept[i].presented.bytes, 16);
+        consider(&first, due, 1, now);
+    }
+
     for (i = 0; i < o->nconnections; i++) {
         c = o->connections[i];
         memset(&due, 0, sizeof(due));
@@ -1415,7 +1600,7 @@ first_due(const oracle_t *o, uint64_t now, uint64_t retention)
         due.connection = c->id;
 
         if (c->state == LEDGER_LIVE) {
-            due.lane = 1;
+            due.lane = 2;
             due.at = end_of(c);
 
             if (due.at) {
@@ -1423,7 +1608,7 @@ first_due(const oracle_t *o, uint64_t now, uint64_t retention)
             }
 
         } else {
-            due.lane = c->exempt ? 3 : 2;
+            due.lane = c->exempt ? 4 : 3;
             due.at = c->ended_at;
             consider(&first, due, c->exempt ? DAY : retention, now);
         }
@@ -1433,7 +1618,7 @@ first_due(const oracle_t *o, uint64_t now, uint64_t retention)
         t = &o->tokens[i];
         memset(&due, 0, sizeof(due));
         due.i = i;
-        due.lane = t->exempt ? 5 : 4;
+        due.lane = t->exempt ? 6 : 5;
         due.at = t->due_at;
         due.connection = t->connection;
         memcpy(due.id, t->id.bytes, 16);
@@ -1444,7 +1629,7 @@ first_due(const oracle_t *o, uint64_t now, uint64_t retention)
         if (count_members(o, o->slots[i].key) == 0) {
             memset(&due, 0, sizeof(due));
             due.i = i;
-            due.lane = 6;
+            due.lane = 7;
             due.at = o->slots[i].left_at;
             memcpy(due.id, o->slots[i].id.bytes, 16);
             consider(&first, due, retention, now);
@@ -1514,13 +1699,17 @@ apply_sweep(oracle_t *o, uint64_t retention, uint32_t max)
             return;
 
         case 1:
+            drop_kept(o, due.i);
+            break;
+
+        case 2:
             c = o->connections[due.i];
             effect(o, LEDGER_EXPIRY, c->id, 0, 0, 0, 0);
             end(o, c, LEDGER_EXPIRED, due.at);
             break;
 
-        case 2:
         case 3:
+        case 4:
             c = o->connections[due.i];
             effect(o, LEDGER_DELETED, c->id, 0, 0, 0, 0);
             o->connections[due.i] = o->connections[--o->nconnections];
@@ -1529,7 +1718,7 @@ apply_sweep(oracle_t *o, uint64_t retention, uint32_t max)
             o->changed = 1;
             break;
 
-        case 6:
+        case 7:
             o->slots[due.i] = o->slots[--o->nslots];
             o->changed = 1;
             break;
@@ -1576,6 +1765,7 @@ oracle_apply(oracle_t *o, const ledger_record_t *records, size_t n,
         case LEDGER_EXCHANGE:
             o->now = r->u.exchange.arrived_at;
             apply_exchange(o, &r->u.exchange);
+            keep(o, &r->u.exchange);
             break;
 
         case LEDGER_BINDING:
@@ -1606,6 +1796,8 @@ oracle_apply(oracle_t *o, const ledger_record_t *records, size_t n,
             apply_order(o, r->kind, r->u.order.connection);
             break;
         }
+
+        review_kept(o);
 
         o->sequence += (uint64_t) o->changed;
     }
@@ -1713,6 +1905,38 @@ oracle_judge(oracle_t *o, const ledger_token_id_t *id, ledger_ms_t now,
     if (c->state == LEDGER_REVOKED || t->revoked) {
         j->verdict = LEDGER_VERDICT_REVOKED;
     }
+}
+
+
+ledger_rc_t
+oracle_kept(oracle_t *o, const ledger_token_id_t *presented, ledger_ms_t now,
+    ledger_kept_t *out)
+{
+    kept_t        *k = find_kept(o, presented);
+    token_t       *t = find_token(o, presented);
+    connection_t  *c = k ? find(o, k->connection) : NULL;
+
+    if (c == NULL || t == NULL || t->connection != c->id || t->revoked
+        || now > k->until || over(c, now))
+    {
+        return LEDGER_NOT_FOUND;
+    }
+
+    out->connection = k->connection;
+    out->stored_at = k->stored_at;
+    memcpy(out->print, k->print, sizeof(k->print));
+    memcpy(out->buf, k->sealed, k->len);
+    out->sealed.data = out->buf;
+    out->sealed.len = k->len;
+
+    return LEDGER_OK;
+}
+
+
+int
+oracle_due(oracle_t *o, ledger_ms_t now, uint64_t retention)
+{
+    return first_due(o, now, retention).lane != 0;
 }
 
 
@@ -1832,5 +2056,6 @@ oracle_destroy(oracle_t *o)
     free(o->connections);
     free(o->tokens);
     free(o->slots);
+    free(o->kept);
     free(o);
 }

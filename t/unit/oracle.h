@@ -19,6 +19,9 @@
 /* Texts of records given to the oracle stay below this. */
 #define ORACLE_TEXT_SIZE  40
 
+/* The same for kept answers. */
+#define ORACLE_KEPT_SIZE  64
+
 
 typedef struct oracle_s  oracle_t;
 
@@ -38,6 +41,15 @@ void oracle_apply(oracle_t *oracle, const ledger_record_t *records, size_t n,
 
 void oracle_judge(oracle_t *oracle, const ledger_token_id_t *id,
     ledger_ms_t now, ledger_judgement_t *judgement);
+
+/* As ledger_kept(). */
+
+ledger_rc_t oracle_kept(oracle_t *oracle, const ledger_token_id_t *presented,
+    ledger_ms_t now, ledger_kept_t *kept);
+
+/* Whether a sweep would find anything but the log; the log is not here. */
+
+int oracle_due(oracle_t *oracle, ledger_ms_t now, uint64_t retention);
 
 /* As ledger_slot(), by the connection's id. */
 

@@ -25,6 +25,7 @@
 static void scene_fail(const char *what, const char *file, int line);
 static uint64_t scene_hash(uint64_t hash, MDB_val *value);
 static size_t scene_count(ledger_view_t *view, ledger_table_t table);
+static void scene_check_kept(ledger_view_t *view, MDB_val *key);
 static void scene_check_connection(ledger_view_t *view, MDB_val *value,
     size_t *members, size_t *broken, size_t *due);
 
@@ -257,7 +258,17 @@ scene_check(scene_t *scene)
 
     mdb_cursor_close(cursor);
 
+    check(mdb_cursor_open(view.txn, scene->ledger->tables[LEDGER_KEPT],
+                          &cursor) == 0);
+
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        scene_check_kept(&view, &key);
+    }
+
+    mdb_cursor_close(cursor);
+
     due += scene_count(&view, LEDGER_TOKENS);
+    due += scene_count(&view, LEDGER_KEPT);
 
     check(members == counted);
     check(members == scene_count(&view, LEDGER_MEMBERS));
@@ -312,6 +323,29 @@ scene_check_connection(ledger_view_t *view, MDB_val *value, size_t *members,
         *members += c.state == LEDGER_LIVE;
         *broken += c.state == LEDGER_BROKEN;
     }
+}
+
+
+/* Kept answers are of live connections, and of tokens that may have them. */
+
+static void
+scene_check_kept(ledger_view_t *view, MDB_val *key)
+{
+    ledger_slice_t       encoded;
+    ledger_kept_row_t    row;
+    ledger_token_id_t    presented;
+    ledger_connection_t  c;
+
+    check(key->mv_size == LEDGER_TOKEN_ID_SIZE);
+    memcpy(presented.bytes, key->mv_data, LEDGER_TOKEN_ID_SIZE);
+
+    check(ledger_store_kept(view, &presented, &row) == LEDGER_OK);
+    check(ledger_store_connection(view, row.connection, &encoded)
+          == LEDGER_OK);
+    check(ledger_connection_decode(encoded.data, encoded.len, &c)
+          == LEDGER_OK);
+    check(c.state == LEDGER_LIVE);
+    check(ledger_connection_replays(&c, &presented));
 }
 
 
@@ -414,6 +448,20 @@ scene_add_token(ledger_record_t *record, const char *token,
     t->kind = (uint8_t) kind;
     t->expires_at = expires_at;
     t->key = SCENE_KEY;
+}
+
+
+void
+scene_keep(ledger_record_t *record, const char *sealed, int print,
+    ledger_ms_t until)
+{
+    ledger_exchange_t  *x;
+
+    x = &record->u.exchange;
+
+    x->kept = scene_text(sealed);
+    x->kept_until = until;
+    memset(x->print, print, LEDGER_PRINT_SIZE);
 }
 
 

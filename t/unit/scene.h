@@ -93,6 +93,11 @@ ledger_record_t scene_refresh(const char *presented, const char *access,
 
 void scene_add_token(ledger_record_t *record, const char *token,
     ledger_token_kind_t kind, ledger_ms_t expires_at);
+
+/* Gives a refresh the answer "sealed" to be kept; its print is of "print". */
+
+void scene_keep(ledger_record_t *record, const char *sealed, int print,
+    ledger_ms_t until);
 void scene_limit(ledger_record_t *record, unsigned limit, unsigned n,
     ledger_limit_key_kind_t one, ledger_limit_key_kind_t two);
 

@@ -58,6 +58,7 @@ static unsigned  runs = 60;
 static unsigned  length = 1000;
 
 static uint64_t  totals[32];
+static uint64_t  replays;
 static uint64_t  contested, explained, returned;
 
 
@@ -282,6 +283,20 @@ answer_tokens(world_t *w, ledger_exchange_t *x)
 
 
 static void
+keep(world_t *w, ledger_exchange_t *x)
+{
+    char  *text;
+
+    text = w->texts[w->ntexts++ % (BATCH_MAX * 16)];
+    snprintf(text, ORACLE_TEXT_SIZE, "answer %u %u", dice(w, 1000), w->ntexts);
+
+    x->kept = scene_text(text);
+    x->kept_until = x->arrived_at + dice(w, 120000);
+    memset(x->print, (int) dice(w, 256), sizeof(x->print));
+}
+
+
+static void
 exchange(world_t *w, ledger_record_t *r, unsigned refresh)
 {
     ledger_exchange_t  *x;
@@ -319,6 +334,10 @@ exchange(world_t *w, ledger_record_t *r, unsigned refresh)
 
     x->refresh_ends_access = dice(w, 4) == 0;
     x->exempt = dice(w, 12) == 0;
+
+    if (refresh && dice(w, 4)) {
+        keep(w, x);
+    }
 
     answer_tokens(w, x);
     limits(w, x);
@@ -528,13 +547,36 @@ compare_token(world_t *w, const ledger_token_id_t *id, ledger_ms_t now)
 
 
 static void
+compare_kept(world_t *w, const ledger_token_id_t *id, ledger_ms_t now)
+{
+    ledger_rc_t           rc;
+    static ledger_kept_t  a, b;
+
+    rc = ledger_kept(w->scene->ledger, id, now, &a);
+
+    assert_int_equal(rc, oracle_kept(w->oracle, id, now, &b));
+
+    if (rc != LEDGER_OK) {
+        return;
+    }
+
+    assert_int_equal(a.connection, b.connection);
+    assert_int_equal(a.stored_at, b.stored_at);
+    assert_memory_equal(a.print, b.print, sizeof(a.print));
+    compare_slices(a.sealed, b.sealed);
+
+    replays++;
+}
+
+
+static void
 compare_slots(world_t *w, uint64_t id, ledger_ms_t now)
 {
     unsigned              i;
     ledger_rc_t           rc;
     ledger_slot_t         a, b;
     ledger_connection_t   c;
-    static unsigned char  buf[LEDGER_RECORD_MAX];
+    static unsigned char  buf[LEDGER_CONNECTION_MAX];
 
     assert_int_equal(ledger_find(w->scene->ledger, id, &c, buf), LEDGER_OK);
 
@@ -574,6 +616,15 @@ compare_some(world_t *w)
                       w->now + dice(w, 2) * SCENE_HOUR);
     }
 
+    for (i = 0; i < w->ntokens; i++) {
+        compare_kept(w, &w->tokens[i], w->now + (i % 8 == 0) * 60000);
+    }
+
+    if (oracle_due(w->oracle, w->now, SCENE_DAY)) {
+        assert_int_equal(ledger_due(w->scene->ledger, w->now, SCENE_DAY),
+                         LEDGER_OK);
+    }
+
     for (i = 0; i < 4 && oracle_connections(w->oracle); i++) {
         n = dice(w, (unsigned) oracle_connections(w->oracle));
         compare_slots(w, oracle_connection_id(w->oracle, n), w->now);
@@ -589,6 +640,7 @@ compare_all(world_t *w)
 
     for (t = 0; t < w->ntokens; t++) {
         compare_token(w, &w->tokens[t], w->now);
+        compare_kept(w, &w->tokens[t], w->now);
     }
 
     for (i = 0; i < oracle_connections(w->oracle); i++) {
@@ -768,7 +820,7 @@ test_no_way_back(void **state)
 
     w = create_world(seed, 1);
 
-    for (told = 0; told < 3 * length; told++) {
+    for (told = 0; told < 3 * length || explained == 0; told++) {
         make_record(w, &w->records[0]);
 
         n = oracle_connections(w->oracle);
@@ -820,10 +872,13 @@ test_random_histories(void **state)
                (unsigned long long) totals[i]);
     }
 
+    printf("# answers found: %llu\n", (unsigned long long) replays);
+
     for (i = LEDGER_CONNECTED; i < LEDGER_REJECTED_RECORD; i++) {
         assert_true(totals[i] > 0);
     }
 
+    assert_true(replays > 0);
     assert_true(contested > 0);
 }
 

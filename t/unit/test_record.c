@@ -21,9 +21,9 @@ static unsigned char    buf[LEDGER_RECORD_MAX + 1];
 static ledger_record_t  back;
 
 
-/* 5,000 times one letter; every text of a bound comes from here */
+/* one letter many times; every text of a bound comes from here */
 
-static char  letters[5001];
+static char  letters[LEDGER_KEPT_MAX + 2];
 
 
 static int
@@ -96,10 +96,12 @@ samples(ledger_record_t *records)
     records[7] = scene_order(LEDGER_REINSTATE, 7, SCENE_NOW);
     records[8] = scene_sweep(SCENE_NOW, SCENE_DAY, 100);
     records[9] = scene_connect("owner", "", "a", NULL, SCENE_NOW);
+    records[10] = full();
+    scene_keep(&records[10], "sealed answer", 'p', SCENE_NOW + 60000);
 }
 
 
-#define SAMPLES  10
+#define SAMPLES  11
 
 
 static void
@@ -267,10 +269,86 @@ test_version(void **state)
 
     assert_int_equal(ledger_record_encode(&record, buf, LEDGER_RECORD_MAX,
                                           &len), LEDGER_OK);
-    buf[0]++;
+    assert_int_equal(buf[0], 1);
+    buf[0] = 3;
     assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_VERSION);
     buf[0] = 0;
     assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_CORRUPT);
+
+    /* the second version is for what has a kept answer, and only for that */
+
+    buf[0] = 2;
+    assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_CORRUPT);
+
+    memset(buf + len, 0, 8 + LEDGER_PRINT_SIZE + 2);
+    assert_int_equal(ledger_record_decode(buf, len + 8 + LEDGER_PRINT_SIZE
+                                          + 2, &back), LEDGER_CORRUPT);
+
+    record = scene_order(LEDGER_USE, 7, SCENE_NOW);
+    assert_int_equal(ledger_record_encode(&record, buf, LEDGER_RECORD_MAX,
+                                          &len), LEDGER_OK);
+    buf[0] = 2;
+    assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_CORRUPT);
+
+    record = full();
+    scene_keep(&record, "sealed", 'p', 1);
+    assert_int_equal(ledger_record_encode(&record, buf, LEDGER_RECORD_MAX,
+                                          &len), LEDGER_OK);
+    assert_int_equal(buf[0], 2);
+    buf[0] = 1;
+    assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_CORRUPT);
+}
+
+
+static void
+test_kept(void **state)
+{
+    size_t              len, log, plain;
+    ledger_record_t     record;
+    ledger_exchange_t  *x;
+
+    (void) state;
+
+    record = full();
+    assert_int_equal(ledger_record_encode(&record, buf, LEDGER_RECORD_MAX,
+                                          &plain), LEDGER_OK);
+
+    scene_keep(&record, "sealed answer", 'p', SCENE_NOW + 60000);
+    assert_int_equal(ledger_record_encode(&record, buf, LEDGER_RECORD_MAX,
+                                          &len), LEDGER_OK);
+    assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_OK);
+
+    x = &back.u.exchange;
+    assert_int_equal(x->kept_until, SCENE_NOW + 60000);
+    assert_int_equal(x->kept.len, 13);
+    assert_memory_equal(x->kept.data, "sealed answer", 13);
+    assert_int_equal(x->print[0], 'p');
+    assert_int_equal(x->print[LEDGER_PRINT_SIZE - 1], 'p');
+
+    /* the form for the log is the one without */
+
+    assert_int_equal(ledger_record_encode_log(&record, buf,
+                                              LEDGER_CONNECTION_MAX, &log),
+                     LEDGER_OK);
+    assert_int_equal(log, plain);
+    assert_int_equal(ledger_record_decode(buf, log, &back), LEDGER_OK);
+    assert_int_equal(back.u.exchange.kept.len, 0);
+    assert_int_equal(back.u.exchange.kept_until, 0);
+    assert_int_equal(back.u.exchange.ntokens, record.u.exchange.ntokens);
+
+    /* bounds hold in both forms */
+
+    record.u.exchange.kept = letters_of(LEDGER_KEPT_MAX);
+    assert_int_equal(encode(&record), LEDGER_OK);
+    record.u.exchange.kept = letters_of(LEDGER_KEPT_MAX + 1);
+    assert_int_equal(encode(&record), LEDGER_LIMIT);
+    assert_int_equal(ledger_record_encode_log(&record, buf,
+                                              LEDGER_CONNECTION_MAX, &log),
+                     LEDGER_LIMIT);
+
+    record = scene_connect("o", "u", "a", "r", SCENE_NOW);
+    scene_keep(&record, "sealed", 'p', SCENE_NOW);
+    assert_int_equal(encode(&record), LEDGER_MALFORMED);
 }
 
 
@@ -472,11 +550,19 @@ test_largest(void **state)
         }
     }
 
+    assert_int_equal(ledger_record_encode(&record, buf,
+                                          LEDGER_CONNECTION_MAX, &len),
+                     LEDGER_OK);
+
+    x->kept = letters_of(LEDGER_KEPT_MAX);
+    x->kept_until = UINT64_MAX;
+
     assert_int_equal(ledger_record_encode(&record, buf, LEDGER_RECORD_MAX,
                                           &len), LEDGER_OK);
     assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_OK);
     assert_int_equal(back.u.exchange.limits[7].keys[7].value.len,
                      LEDGER_IDENTITY_MAX);
+    assert_int_equal(back.u.exchange.kept.len, LEDGER_KEPT_MAX);
 }
 
 
@@ -489,6 +575,7 @@ main(void)
         cmocka_unit_test(test_cut_at_every_byte),
         cmocka_unit_test(test_every_bit_flipped),
         cmocka_unit_test(test_version),
+        cmocka_unit_test(test_kept),
         cmocka_unit_test(test_text_bounds),
         cmocka_unit_test(test_limit_bounds),
         cmocka_unit_test(test_token_bounds),

@@ -1,0 +1,67 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+/*
+ * Kept answers: sealed answers to refreshes, there to be given again.  Only
+ * a live connection has any, at most two: to its current refresh token and
+ * to the one that this replaced.  Each has a row in a lane.
+ *
+ * All return LEDGER_OK or what the store returned.
+ */
+
+#ifndef _LEDGER_KEPT_H_INCLUDED_
+#define _LEDGER_KEPT_H_INCLUDED_
+
+
+#include "ledger_work.h"
+
+
+#pragma GCC visibility push(hidden)
+
+
+/*
+ * Keeps the answer of an exchange if it has one that could be given again.
+ * An earlier one to the same token is out of date in any case.  Called last,
+ * with the subject as the exchange leaves it.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_kept_add(ledger_work_t *work,
+    const ledger_exchange_t *x);
+
+/*
+ * Drops the answer to "presented", which was current or preceding before an
+ * exchange, unless it is so after it.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_kept_outdated(ledger_work_t *work,
+    const ledger_connection_t *connection,
+    const ledger_token_id_t *presented);
+
+/* Drops the answer to "presented" if "token" is in it. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_kept_lost(ledger_work_t *work,
+    const ledger_connection_t *connection,
+    const ledger_token_id_t *presented, const ledger_token_id_t *token);
+
+/* Drops the answers of the subject that "token" is in. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_kept_revoked(ledger_work_t *work,
+    const ledger_token_id_t *token);
+
+/* Drops all of them: the connection ends. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_kept_end(ledger_work_t *work,
+    const ledger_connection_t *connection);
+
+/* Drops the answer that a sweep found to be over. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_kept_sweep(ledger_work_t *work,
+    const ledger_due_t *due);
+
+
+#pragma GCC visibility pop
+
+
+#endif /* _LEDGER_KEPT_H_INCLUDED_ */
