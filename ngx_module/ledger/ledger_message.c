@@ -20,12 +20,14 @@
 
 
 static ledger_rc_t ledger_message_merge(json_t *message, json_t *root);
-static ledger_rc_t ledger_message_jwt_parts(ledger_slice_t token,
+static ledger_rc_t ledger_message_jwt_load(ledger_slice_t token, int jose,
+    json_t **object);
+static ledger_rc_t ledger_message_jwt_parts(ledger_slice_t token, int jose,
     unsigned char *buf, size_t *len);
 static int ledger_message_jwt_part(ledger_slice_t *token,
     ledger_slice_t *part);
-static ledger_rc_t ledger_message_jwt_claims(ledger_slice_t text,
-    json_t **claims);
+static ledger_rc_t ledger_message_jwt_object(ledger_slice_t text, int strict,
+    json_t **object);
 static ledger_slice_t ledger_message_token(ledger_slice_t *pointer);
 static const json_t *ledger_message_step(const json_t *value,
     ledger_slice_t token);
@@ -129,6 +131,20 @@ ledger_message_merge(json_t *message, json_t *root)
 ledger_rc_t
 ledger_message_jwt(ledger_slice_t token, json_t **claims)
 {
+    return ledger_message_jwt_load(token, 0, claims);
+}
+
+
+ledger_rc_t
+ledger_message_jose(ledger_slice_t token, json_t **header)
+{
+    return ledger_message_jwt_load(token, 1, header);
+}
+
+
+static ledger_rc_t
+ledger_message_jwt_load(ledger_slice_t token, int jose, json_t **object)
+{
     size_t          len;
     ledger_rc_t     rc;
     unsigned char  *buf;
@@ -142,11 +158,11 @@ ledger_message_jwt(ledger_slice_t token, json_t **claims)
         return LEDGER_NOMEM;
     }
 
-    rc = ledger_message_jwt_parts(token, buf, &len);
+    rc = ledger_message_jwt_parts(token, jose, buf, &len);
 
     if (rc == LEDGER_OK) {
-        rc = ledger_message_jwt_claims((ledger_slice_t) { buf, len },
-                                       claims);
+        rc = ledger_message_jwt_object((ledger_slice_t) { buf, len }, jose,
+                                       object);
     }
 
     OPENSSL_cleanse(buf, token.len);
@@ -156,10 +172,10 @@ ledger_message_jwt(ledger_slice_t token, json_t **claims)
 }
 
 
-/* Leaves the decoded second part in "buf". */
+/* Leaves the decoded first ("jose") or second part in "buf". */
 
 static ledger_rc_t
-ledger_message_jwt_parts(ledger_slice_t token, unsigned char *buf,
+ledger_message_jwt_parts(ledger_slice_t token, int jose, unsigned char *buf,
     size_t *len)
 {
     ledger_slice_t  header, claims, signature;
@@ -170,7 +186,8 @@ ledger_message_jwt_parts(ledger_slice_t token, unsigned char *buf,
 
     if (!ledger_message_jwt_part(&signature, &header)
         || !ledger_message_jwt_part(&signature, &claims)
-        || ledger_decode_base64(header, LEDGER_BASE64URL, buf, len)
+        || ledger_decode_base64(jose ? claims : header, LEDGER_BASE64URL,
+                                buf, len)
            != LEDGER_OK
         || ledger_decode_base64(signature, LEDGER_BASE64URL, buf, len)
            != LEDGER_OK)
@@ -178,7 +195,8 @@ ledger_message_jwt_parts(ledger_slice_t token, unsigned char *buf,
         return LEDGER_MALFORMED;
     }
 
-    return ledger_decode_base64(claims, LEDGER_BASE64URL, buf, len);
+    return ledger_decode_base64(jose ? header : claims, LEDGER_BASE64URL,
+                                buf, len);
 }
 
 
@@ -207,14 +225,14 @@ ledger_message_jwt_part(ledger_slice_t *token, ledger_slice_t *part)
 
 
 static ledger_rc_t
-ledger_message_jwt_claims(ledger_slice_t text, json_t **claims)
+ledger_message_jwt_object(ledger_slice_t text, int strict, json_t **object)
 {
     ledger_rc_t  rc;
 
-    rc = ledger_json_load(text, 0, claims);
+    rc = ledger_json_load(text, strict, object);
 
-    if (rc == LEDGER_OK && json_object_size(*claims) > LEDGER_MEMBERS_MAX) {
-        json_decref(*claims);
+    if (rc == LEDGER_OK && json_object_size(*object) > LEDGER_MEMBERS_MAX) {
+        json_decref(*object);
         return LEDGER_LIMIT;
     }
 

@@ -78,6 +78,14 @@ LEDGER_MUST_USE ledger_rc_t ledger_message_jwt(ledger_slice_t token,
     json_t **claims);
 
 /*
+ * ledger_message_jose() is the same for the first part, the JOSE header
+ * (RFC 7515, 4).  A member that stands twice is LEDGER_REPEATED.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_message_jose(ledger_slice_t token,
+    json_t **header);
+
+/*
  * ledger_message_member() is the text of the top-level member "name";
  * ledger_message_pointer() of what a JSON Pointer (RFC 6901) leads to.
  * A string is given as it is; numbers, true and false are written to "buf"

@@ -40,6 +40,7 @@ static void test_json_on_a_message(void **state);
 static void jwt(const char *token, const char *json);
 static void test_jwt(void **state);
 static size_t jwt_of_members(unsigned n, char *text);
+static void test_jose(void **state);
 static void test_jwt_bounds(void **state);
 static void test_jwt_cut_at_every_byte(void **state);
 static void pointer(const json_t *message, const char *path, ledger_rc_t want,
@@ -506,6 +507,36 @@ jwt_of_members(unsigned n, char *text)
     memcpy(text + end, ".e30", 4);
 
     return end + 4;
+
+
+/* The first part, by the same grammar; but there a name stands once. */
+
+static void
+test_jose(void **state)
+{
+    json_t  *header;
+
+    (void) state;
+
+    assert_int_equal(ledger_message_jose(slice("eyJhIjoxfQ.eyJhIjoyfQ."),
+                                         &header),
+                     LEDGER_OK);
+    assert_json(header, "{\"a\":1}");
+    json_decref(header);
+
+    /* {"a":1,"a":2} */
+    assert_int_equal(ledger_message_jose(slice("eyJhIjoxLCJhIjoyfQ.e30.e30"),
+                                         &header),
+                     LEDGER_REPEATED);
+
+    assert_int_equal(ledger_message_jose(slice("W10.e30.e30"), &header),
+                     LEDGER_MALFORMED);
+    assert_int_equal(ledger_message_jose(slice("e30.$.e30"), &header),
+                     LEDGER_MALFORMED);
+    assert_int_equal(ledger_message_jose(slice("e30.e30.$"), &header),
+                     LEDGER_MALFORMED);
+    assert_int_equal(ledger_message_jose(slice("e30.e30"), &header),
+                     LEDGER_MALFORMED);
 }
 
 
@@ -999,6 +1030,7 @@ main(void)
         cmocka_unit_test(test_form_cut_at_every_byte),
         cmocka_unit_test(test_json_on_a_message),
         cmocka_unit_test(test_jwt),
+        cmocka_unit_test(test_jose),
         cmocka_unit_test(test_jwt_bounds),
         cmocka_unit_test(test_jwt_cut_at_every_byte),
         cmocka_unit_test(test_pointers),
