@@ -18,6 +18,8 @@
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
 
+#include "ledger_keyring_private.h"
+
 
 #define LEDGER_KEYRING_HASH_SIZE  32
 
@@ -290,9 +292,22 @@ ledger_keyring_mac(ledger_keyring_t *ring)
 static ledger_rc_t
 ledger_keyring_derive(ledger_keyring_t *ring, const char *info)
 {
+    ledger_slice_t  secret;
+
+    secret = (ledger_slice_t) { ring->secrets[ring->n], LEDGER_KEY_SIZE };
+
+    return ledger_keyring_hkdf(secret, (ledger_slice_t) { NULL, 0 }, info,
+                               ring->derived);
+}
+
+
+ledger_rc_t
+ledger_keyring_hkdf(ledger_slice_t secret, ledger_slice_t salt,
+    const char *info, unsigned char key[LEDGER_KEY_SIZE])
+{
     int           ok;
     EVP_KDF      *hkdf;
-    OSSL_PARAM    params[4];
+    OSSL_PARAM    params[5];
     EVP_KDF_CTX  *kdf;
 
     hkdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
@@ -306,18 +321,46 @@ ledger_keyring_derive(ledger_keyring_t *ring, const char *info)
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
                                                  "SHA256", 0);
     params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
-                                                  ring->secrets[ring->n],
-                                                  LEDGER_KEY_SIZE);
+                                                  (void *) secret.data,
+                                                  secret.len);
     params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
                                                   (void *) info,
                                                   strlen(info));
     params[3] = OSSL_PARAM_construct_end();
 
-    ok = EVP_KDF_derive(kdf, ring->derived, sizeof(ring->derived), params);
+    /* OpenSSL refuses an empty salt, and knows what none means */
+
+    if (salt.len > 0) {
+        params[3] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT,
+                                                      (void *) salt.data,
+                                                      salt.len);
+        params[4] = OSSL_PARAM_construct_end();
+    }
+
+    ok = EVP_KDF_derive(kdf, key, LEDGER_KEY_SIZE, params);
 
     EVP_KDF_CTX_free(kdf);
 
     return ok > 0 ? LEDGER_OK : LEDGER_NOMEM;
+}
+
+
+ledger_rc_t
+ledger_keyring_secret(const ledger_keyring_t *ring, uint32_t *id,
+    ledger_slice_t *secret)
+{
+    uint32_t  i;
+
+    for (i = 0; i < ring->n; i++) {
+
+        if (*id == 0 || *id == ring->ids[i]) {
+            *id = ring->ids[i];
+            *secret = (ledger_slice_t) { ring->secrets[i], LEDGER_KEY_SIZE };
+            return LEDGER_OK;
+        }
+    }
+
+    return LEDGER_KEY;
 }
 
 

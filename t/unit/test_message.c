@@ -507,6 +507,7 @@ jwt_of_members(unsigned n, char *text)
     memcpy(text + end, ".e30", 4);
 
     return end + 4;
+}
 
 
 /* The first part, by the same grammar; but there a name stands once. */
