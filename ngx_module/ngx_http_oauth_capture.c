@@ -10,19 +10,23 @@
 #define NGX_HTTP_OAUTH_ANSWER_START  4096
 
 
+static ngx_uint_t ngx_http_oauth_capture_wanted(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_capture_append(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_buf_t *b);
 static ngx_int_t ngx_http_oauth_capture_complete(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-static ngx_int_t ngx_http_oauth_capture_record(ngx_http_request_t *r,
+static ngx_int_t ngx_http_oauth_capture_read(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ledger_record_t *record);
+static void ngx_http_oauth_capture_refused(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_capture_record(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, const ledger_record_t *record);
 static void ngx_http_oauth_capture_committed(void *data, ngx_uint_t durable);
 static ngx_int_t ngx_http_oauth_capture_release(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_chain_t *rest);
 static ngx_int_t ngx_http_oauth_capture_replace(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-static void ngx_http_oauth_capture_clear(ngx_http_request_t *r,
-    const char *name);
 
 
 /* Field values that say something about the bytes of the body. */
@@ -48,11 +52,9 @@ ngx_http_oauth_capture_header(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (r->headers_out.status < NGX_HTTP_OK
-        || r->headers_out.status >= NGX_HTTP_SPECIAL_RESPONSE
-        || r->header_only)
-    {
+    if (!ngx_http_oauth_capture_wanted(r, ctx)) {
         ctx->released = 1;
+        ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
         return NGX_DECLINED;
     }
 
@@ -61,6 +63,7 @@ ngx_http_oauth_capture_header(ngx_http_request_t *r,
     if (size > NGX_HTTP_OAUTH_ANSWER_MAX) {
         ctx->released = 1;
         ctx->unrecorded = 1;
+        ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_UNRECORDED);
         return NGX_DECLINED;
     }
 
@@ -77,6 +80,29 @@ ngx_http_oauth_capture_header(ngx_http_request_t *r,
     r->filter_need_in_memory = 1;
 
     return NGX_OK;
+}
+
+
+/* A success may bring tokens; a refusal of a refresh is worth knowing. */
+
+static ngx_uint_t
+ngx_http_oauth_capture_wanted(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    if (r->header_only) {
+        return 0;
+    }
+
+    if (r->headers_out.status >= NGX_HTTP_OK
+        && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE)
+    {
+        return 1;
+    }
+
+    return ctx->refresh && ctx->named
+           && r->headers_out.status >= NGX_HTTP_BAD_REQUEST
+           && r->headers_out.status < NGX_HTTP_INTERNAL_SERVER_ERROR
+           && r->headers_out.status != NGX_HTTP_TOO_MANY_REQUESTS;
 }
 
 
@@ -107,6 +133,7 @@ ngx_http_oauth_capture_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
             /* no token answer is as large: it goes on as it comes */
 
             ctx->unrecorded = 1;
+            ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_UNRECORDED);
 
             return ngx_http_oauth_capture_release(r, ctx, cl);
         }
@@ -186,34 +213,108 @@ static ngx_int_t
 ngx_http_oauth_capture_complete(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx)
 {
-    ngx_str_t  text;
+    ngx_int_t         rc;
+    ledger_record_t  *record;
 
-    text.data = ctx->answer->pos;
-    text.len = ctx->answer->last - ctx->answer->pos;
+    record = ngx_pcalloc(r->pool, sizeof(ledger_record_t));
 
-    switch (ngx_http_oauth_exchange_read(r, ctx, &text)) {
+    rc = record ? ngx_http_oauth_capture_read(r, ctx, record) : NGX_ERROR;
 
-    case NGX_OK:
-        if (ngx_http_oauth_capture_record(r, ctx) == NGX_OK) {
+    if (rc == NGX_OK) {
+        rc = ngx_http_oauth_capture_record(r, ctx, record);
+
+        if (rc == NGX_OK) {
             return NGX_OK;
         }
+    }
 
-        /* fall through */
+    if (rc == NGX_DECLINED) {
+        ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
 
-    case NGX_ABORT:
-    case NGX_ERROR:
+    } else {
         ctx->unrecorded = 1;
+        ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_UNRECORDED);
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "oauth gateway delivers an answer of \"%V\" that it "
                       "could not record", &ctx->provider->name);
-        break;
-
-    default: /* NGX_DECLINED */
-        break;
     }
 
     return ngx_http_oauth_capture_release(r, ctx, NULL);
+}
+
+
+/* As ngx_http_oauth_exchange_read(), and the record is made. */
+
+static ngx_int_t
+ngx_http_oauth_capture_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ledger_record_t *record)
+{
+    ngx_int_t  rc;
+    ngx_str_t  text;
+
+    if (ctx->revocation) {
+        return ngx_http_oauth_revocation_record(r, ctx, record);
+    }
+
+    rc = NGX_DECLINED;
+
+    if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE) {
+
+        text.data = ctx->answer->pos;
+        text.len = ctx->answer->last - ctx->answer->pos;
+
+        rc = ngx_http_oauth_exchange_read(r, ctx, &text);
+    }
+
+    if (rc == NGX_DECLINED && ctx->refresh) {
+        ngx_http_oauth_capture_refused(r, ctx);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_oauth_replay_keep(r, ctx, &ctx->plain) == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "oauth gateway cannot keep an answer of \"%V\"",
+                      &ctx->provider->name);
+    }
+
+    record->kind = LEDGER_EXCHANGE;
+    record->at = ctx->exchange->arrived_at;
+    record->u.exchange = *ctx->exchange;
+
+    return NGX_OK;
+}
+
+
+/* R10: the connection is broken; nobody waits for that to be recorded. */
+
+static void
+ngx_http_oauth_capture_refused(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    ledger_record_t  record;
+
+    if (!ctx->named || !ngx_http_oauth_exchange_refused(r, ctx)) {
+        return;
+    }
+
+    ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_REFUSAL);
+
+    if (ctx->verdict == LEDGER_VERDICT_UNKNOWN) {
+        return;
+    }
+
+    ngx_memzero(&record, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_REFUSAL;
+    record.at = ngx_http_oauth_now();
+    record.u.refusal.presented = ctx->token;
+    record.u.refusal.sent_at = ctx->sent_at;
+
+    (void) ngx_http_oauth_commit(&record, NULL, NULL);
 }
 
 
@@ -224,19 +325,8 @@ ngx_http_oauth_capture_complete(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_oauth_capture_record(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx)
+    ngx_http_oauth_ctx_t *ctx, const ledger_record_t *record)
 {
-    ledger_record_t  *record;
-
-    record = ngx_pcalloc(r->pool, sizeof(ledger_record_t));
-    if (record == NULL) {
-        return NGX_ERROR;
-    }
-
-    record->kind = LEDGER_EXCHANGE;
-    record->at = ctx->exchange->arrived_at;
-    record->u.exchange = *ctx->exchange;
-
     if (!ngx_http_oauth_store_writable() && ctx->unrecorded) {
         return NGX_ERROR;
     }
@@ -281,6 +371,9 @@ ngx_http_oauth_capture_committed(void *data, ngx_uint_t durable)
     }
 
     ctx->commit = NULL;
+
+    ngx_http_oauth_flight_end(ctx, durable ? NGX_HTTP_OAUTH_FLIGHT_SUCCESS
+                                          : NGX_HTTP_OAUTH_FLIGHT_UNRECORDED);
 
     rc = ngx_http_oauth_capture_release(r, ctx, NULL);
 
@@ -382,7 +475,7 @@ ngx_http_oauth_capture_replace(ngx_http_request_t *r,
     ngx_http_clear_accept_ranges(r);
 
     for (name = ngx_http_oauth_capture_digests; *name; name++) {
-        ngx_http_oauth_capture_clear(r, *name);
+        ngx_http_oauth_header_clear(r, *name);
     }
 
     r->headers_out.etag = NULL;
@@ -390,37 +483,4 @@ ngx_http_oauth_capture_replace(ngx_http_request_t *r,
     r->headers_out.content_length_n = text.len;
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_oauth_capture_clear(ngx_http_request_t *r, const char *name)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    part = &r->headers_out.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-        {
-            h[i].hash = 0;
-        }
-    }
 }

@@ -43,6 +43,17 @@ static uint64_t ngx_http_oauth_exchange_seconds(ngx_str_t *text);
 static ledger_ms_t ngx_http_oauth_exchange_moment(ngx_str_t *text);
 
 
+/* RFC 6749; what Slack, GitHub and Zoho say instead. */
+
+static ngx_str_t  ngx_http_oauth_exchange_refusals[] = {
+    ngx_string("invalid_grant"),
+    ngx_string("invalid_refresh_token"),
+    ngx_string("bad_refresh_token"),
+    ngx_string("invalid_code"),
+    ngx_null_string
+};
+
+
 /* RFC 6749 4.4, RFC 7523, RFC 8693: no person's connection is opened. */
 
 static ngx_str_t  ngx_http_oauth_exchange_exempts[] = {
@@ -129,9 +140,7 @@ ngx_http_oauth_exchange_parse(ngx_http_request_t *r,
         rc = ledger_message_form(ngx_http_oauth_slice(&text), message, NULL);
     }
 
-    if (text.data != answer->data) {
-        ngx_explicit_memzero(text.data, text.len);
-    }
+    ctx->plain = text;
 
     return (rc == LEDGER_OK) ? NGX_OK
                              : (rc == LEDGER_NOMEM) ? NGX_ERROR : NGX_ABORT;
@@ -699,13 +708,10 @@ ngx_int_t
 ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_str_t *text)
 {
-    char                          *out;
-    size_t                         len;
     json_t                        *message;
     ngx_int_t                      changed;
     ngx_str_t                      value;
     ngx_uint_t                     i;
-    ledger_rc_t                    rc;
     ngx_http_oauth_set_t          *set;
     ngx_http_oauth_value_scope_t   scope;
 
@@ -754,6 +760,21 @@ ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    return ngx_http_oauth_exchange_write(r, ctx, text);
+}
+
+
+ngx_int_t
+ngx_http_oauth_exchange_write(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text)
+{
+    char         *out;
+    size_t        len;
+    json_t       *message;
+    ledger_rc_t   rc;
+
+    message = ctx->sources[NGX_HTTP_OAUTH_RESPONSE];
+
     rc = ctx->answer_form ? ledger_message_write_form(message, &out, &len)
                           : ledger_message_write_json(message, &out, &len);
     if (rc != LEDGER_OK) {
@@ -771,4 +792,40 @@ ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     free(out);
 
     return text->data ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_uint_t
+ngx_http_oauth_exchange_refused(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    char             buf[LEDGER_SCALAR_MAX];
+    ngx_str_t       *s, text;
+    ledger_slice_t   error;
+
+    if (ctx->sources[NGX_HTTP_OAUTH_RESPONSE] == NULL) {
+        text.data = ctx->answer->pos;
+        text.len = ctx->answer->last - ctx->answer->pos;
+
+        if (ngx_http_oauth_exchange_parse(r, ctx, &text) != NGX_OK) {
+            return 0;
+        }
+    }
+
+    if (ledger_message_member(ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
+                              ledger_slice("error"), buf, &error)
+        != LEDGER_OK)
+    {
+        return 0;
+    }
+
+    for (s = ngx_http_oauth_exchange_refusals; s->len; s++) {
+        if (s->len == error.len
+            && ngx_strncmp(s->data, error.data, s->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -19,9 +19,11 @@
 #include "ledger.h"
 #include "ledger_connection.h"
 #include "ledger_credential.h"
+#include "ledger_fingerprint.h"
 #include "ledger_inflate.h"
 #include "ledger_keyring.h"
 #include "ledger_message.h"
+#include "ledger_seal.h"
 
 
 /* A token request is a handful of parameters; the longest is an assertion. */
@@ -53,7 +55,9 @@ typedef enum {
     NGX_HTTP_OAUTH_ACTION_PASS,
     NGX_HTTP_OAUTH_ACTION_FLAG,
     NGX_HTTP_OAUTH_ACTION_REJECT,
-    NGX_HTTP_OAUTH_ACTION_FORWARD
+    NGX_HTTP_OAUTH_ACTION_FORWARD,
+    NGX_HTTP_OAUTH_ACTION_REPLAY,
+    NGX_HTTP_OAUTH_ACTION_JOIN
 } ngx_http_oauth_action_e;
 
 
@@ -71,6 +75,18 @@ typedef enum {
 } ngx_http_oauth_source_e;
 
 
+#define NGX_HTTP_OAUTH_GRACE_ALWAYS  ((uint64_t) -1)
+
+
+/* What a revocation ends. */
+
+typedef enum {
+    NGX_HTTP_OAUTH_REVOKE_BY_KIND = 0,   /* refresh token: the connection */
+    NGX_HTTP_OAUTH_REVOKE_CONNECTION,
+    NGX_HTTP_OAUTH_REVOKE_TOKEN
+} ngx_http_oauth_revoke_e;
+
+
 /* Why a request is refused: the last part of "type" in a problem document. */
 
 typedef enum {
@@ -85,7 +101,10 @@ typedef enum {
     NGX_HTTP_OAUTH_PROBLEM_TOO_LARGE,
     NGX_HTTP_OAUTH_PROBLEM_CREDENTIALS,  /* more than one, or malformed */
     NGX_HTTP_OAUTH_PROBLEM_GRANT,        /* a token request at an API */
-    NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE   /* the ledger cannot be written */
+    NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE,  /* the ledger cannot be written */
+    NGX_HTTP_OAUTH_PROBLEM_OTHER_CLIENT, /* a rotated token, not its client */
+    NGX_HTTP_OAUTH_PROBLEM_REMEMBERED,   /* refused a moment ago */
+    NGX_HTTP_OAUTH_PROBLEM_BUSY          /* too many wait, or too long */
 } ngx_http_oauth_problem_e;
 
 
@@ -158,6 +177,8 @@ typedef struct {
     ngx_uint_t                     contests;
     ngx_msec_t                     contest_window;
     uint64_t                       idle;        /* ms */
+    uint64_t                       replay;      /* ms; 0: off */
+    uint64_t                       grace;       /* ms, or GRACE_ALWAYS */
     ngx_flag_t                     refresh_ends_access;
 
     u_char                        *file;    /* where the block stands */
@@ -175,6 +196,7 @@ typedef struct {
     ngx_array_t                   *providers;  /* ngx_http_oauth_provider_t* */
     ledger_keyring_t              *keyring;
     ngx_thread_pool_t             *pool;
+    ngx_shm_zone_t                *flights;
     ngx_uint_t                     used;       /* unsigned  used:1; */
 } ngx_http_oauth_main_conf_t;
 
@@ -183,6 +205,9 @@ typedef struct {
     ngx_http_oauth_provider_t     *token_provider;
     ngx_http_oauth_mode_t          token_mode;
     ngx_flag_t                     token_off;
+
+    ngx_http_oauth_provider_t     *revocation_provider;
+    ngx_uint_t                     revocation_of; /* ngx_http_oauth_revoke_e */
 
     ngx_http_oauth_provider_t     *guard_provider;
     ngx_http_oauth_mode_t          guard_mode;
@@ -201,6 +226,17 @@ typedef struct {
 
 
 typedef struct ngx_http_oauth_commit_s  ngx_http_oauth_commit_t;
+
+
+/*
+ * What two token requests must have in common to share one exchange, and
+ * the part of it that says who the client is.
+ */
+
+typedef struct {
+    ledger_fingerprint_t           request;
+    ledger_fingerprint_t           client;
+} ngx_http_oauth_print_t;
 
 
 /*
@@ -226,8 +262,18 @@ typedef struct {
     ngx_str_t                      owner;
     ledger_ms_t                    sent_at;
 
+    /* a refresh: the token, and its place in flights and queues */
+    ngx_str_t                      presented;
+    ngx_http_oauth_print_t         print;
+    ngx_queue_t                    flight_queue; /* owned, or waiting */
+    ngx_queue_t                    order_queue;  /* waiting */
+    uint64_t                       flight_serial;
+    ngx_msec_t                     wait_until;
+    ledger_ms_t                    waited_since;
+
     /* the answer, as it is held */
     ngx_buf_t                     *answer;
+    ngx_str_t                      plain;      /* the same, decompressed */
     ngx_http_oauth_commit_t       *commit; /* while the record is on its way */
     ledger_exchange_t             *exchange;
 
@@ -239,6 +285,7 @@ typedef struct {
                                                 */
     ledger_token_id_t              token;
     ledger_ms_t                    token_expires_at;
+    ledger_ms_t                    rotated_at;   /* 0: it is not rotated */
     ngx_uint_t                     verdict;   /* ledger_verdict_t */
     ngx_uint_t                     kind;      /* ledger_token_kind_t */
     ngx_uint_t                     action;    /* ngx_http_oauth_action_e */
@@ -265,6 +312,10 @@ typedef struct {
     unsigned                       decided:1;  /* token request: all said */
     unsigned                       refresh:1;  /* it presents a token */
     unsigned                       named:1;    /* "token" is set */
+    unsigned                       flying:1;   /* its flight is ours */
+    unsigned                       waiting:1;  /* for the flight of another */
+    unsigned                       replayed:1; /* the answer is a kept one */
+    unsigned                       revocation:1; /* not a token request */
     unsigned                       undecided:1;
     unsigned                       use_due:1;  /* last_used_at is old */
     unsigned                       late:1;     /* an identity is missing */
@@ -440,6 +491,19 @@ ngx_int_t ngx_http_oauth_peek_query(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_oauth_token_endpoint_handler(ngx_http_request_t *r);
 
+/* Hands the request to what talks to the provider. */
+
+ngx_int_t ngx_http_oauth_token_forward(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * The text of a member of a message (NULL allowed), copied to the pool;
+ * empty if there is none.  NGX_OK or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_token_member(ngx_http_request_t *r, json_t *message,
+    const char *name, ngx_str_t *value);
+
 /* Removes X-OAuth-Owner from what goes to the provider. */
 
 void ngx_http_oauth_owner_strip(ngx_http_request_t *r);
@@ -448,6 +512,91 @@ void ngx_http_oauth_owner_strip(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_oauth_owner_resolve(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
+
+
+/*
+ * The content handler: refuses, waits, replays or forwards.  A request that
+ * has waited comes here again.
+ */
+
+ngx_int_t ngx_http_oauth_token_content(ngx_http_request_t *r);
+
+
+/* ngx_http_oauth_flight.c: one exchange for many callers */
+
+/* How a flight ended. */
+
+#define NGX_HTTP_OAUTH_FLIGHT_SUCCESS     1  /* recorded, others replay it */
+#define NGX_HTTP_OAUTH_FLIGHT_REFUSAL     2  /* invalid_grant: remembered */
+#define NGX_HTTP_OAUTH_FLIGHT_UNRECORDED  3  /* rotated, but not recorded */
+#define NGX_HTTP_OAUTH_FLIGHT_FAILURE     4  /* anything else: not shared */
+
+ngx_int_t ngx_http_oauth_flight_zone(ngx_conf_t *cf,
+    ngx_http_oauth_main_conf_t *mcf);
+void ngx_http_oauth_flight_init_process(ngx_cycle_t *cycle,
+    ngx_http_oauth_main_conf_t *mcf);
+
+/*
+ * ngx_http_oauth_flight_take() takes the flight of ctx->token for this
+ * request.  NGX_OK: it is ours, and must be ended; NGX_AGAIN: another
+ * request flies, in whatever worker; NGX_DECLINED: the provider has just
+ * refused this token to the same fingerprint; NGX_BUSY: too many flights, or
+ * a rotation of this token could not be recorded.  With "force" the memory of
+ * earlier flights does not count.
+ */
+
+ngx_int_t ngx_http_oauth_flight_take(ngx_http_oauth_ctx_t *ctx,
+    ngx_uint_t force);
+void ngx_http_oauth_flight_end(ngx_http_oauth_ctx_t *ctx,
+    ngx_uint_t outcome);
+
+/*
+ * Holds the request until the flight of its token has ended; then it comes
+ * to ngx_http_oauth_token_content() again.  NGX_DONE; NGX_BUSY: too many
+ * wait, or this one has waited long enough; NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_flight_wait(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/* The request ends: it waits no more, and its flight is over. */
+
+void ngx_http_oauth_flight_cleanup(ngx_http_oauth_ctx_t *ctx);
+
+
+/* ngx_http_oauth_replay.c: the same answer again */
+
+/*
+ * ngx_http_oauth_replay_print() takes the fingerprints of the request under
+ * a key of the ring, 0 for the first.  NGX_OK or NGX_ERROR.
+ *
+ * ngx_http_oauth_replay_keep() seals the answer into ctx->exchange, so that
+ * it is kept with the record.  An answer too large for it is not kept.
+ *
+ * ngx_http_oauth_replay() answers a refresh from what is kept.  What it
+ * returns ends the request, but NGX_DECLINED: nothing is kept for it;
+ * NGX_ABORT: it is, but for another client.
+ */
+
+ngx_int_t ngx_http_oauth_replay_print(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, uint32_t key, ngx_http_oauth_print_t *print);
+ngx_int_t ngx_http_oauth_replay_keep(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *answer);
+ngx_int_t ngx_http_oauth_replay(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+
+/* ngx_http_oauth_revocation.c: the way of a revocation */
+
+ngx_int_t ngx_http_oauth_revocation_handler(ngx_http_request_t *r);
+
+/*
+ * The record of a revocation that the provider has confirmed.  NGX_OK;
+ * NGX_DECLINED: the token is not one of the ledger.
+ */
+
+ngx_int_t ngx_http_oauth_revocation_record(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ledger_record_t *record);
 
 
 /* ngx_http_oauth_capture.c: the way of its answer */
@@ -483,6 +632,19 @@ ngx_int_t ngx_http_oauth_exchange_read(ngx_http_request_t *r,
 ngx_int_t ngx_http_oauth_exchange_set(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
 
+/* Serialises the answer's message anew, as JSON or form, into the pool. */
+
+ngx_int_t ngx_http_oauth_exchange_write(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
+
+/*
+ * Whether an answer that brought no tokens says for good that the refresh
+ * token is dead (RFC 6749, 5.2: invalid_grant).
+ */
+
+ngx_uint_t ngx_http_oauth_exchange_refused(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
 /* The identity as the ledger takes it: beyond its bound it is unknown. */
 
 ledger_slice_t ngx_http_oauth_identity(ngx_http_request_t *r,
@@ -505,6 +667,23 @@ ngx_int_t ngx_http_oauth_guard_answer(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_oauth_guard_judge(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *token);
+
+
+/* ngx_http_oauth_header.c: header fields by name */
+
+/* Sets a field of the answer that may stand once; NULL: no memory. */
+
+ngx_table_elt_t *ngx_http_oauth_header_set(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
+/* Takes a field out of the answer. */
+
+void ngx_http_oauth_header_clear(ngx_http_request_t *r, const char *name);
+
+/* The next field of that name in the request behind "after", or the first. */
+
+ngx_table_elt_t *ngx_http_oauth_header_in(ngx_http_request_t *r,
+    const char *name, ngx_table_elt_t *after);
 
 
 /* ngx_http_oauth_refusal.c: what a refused runner is told */
@@ -567,6 +746,7 @@ u_char *ngx_http_oauth_time(u_char *p, ledger_ms_t at);
  */
 
 ledger_t *ngx_http_oauth_store(void);
+const ledger_keyring_t *ngx_http_oauth_store_keyring(void);
 ngx_uint_t ngx_http_oauth_store_writable(void);
 void ngx_http_oauth_store_failed(ledger_rc_t rc, ngx_log_t *log);
 void ngx_http_oauth_store_succeeded(void);

@@ -37,6 +37,8 @@ static char *ngx_http_oauth_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_oauth_token_endpoint(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_http_oauth_revocation_endpoint(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_oauth_guard(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_http_oauth_provider_t *ngx_http_oauth_named(ngx_conf_t *cf);
@@ -82,6 +84,13 @@ static ngx_command_t  ngx_http_oauth_gateway_commands[] = {
     { ngx_string("oauth_token_endpoint"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_oauth_token_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("oauth_revocation_endpoint"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_oauth_revocation_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -380,6 +389,8 @@ ngx_http_oauth_ctx_cleanup(void *data)
         ctx->commit = NULL;
     }
 
+    ngx_http_oauth_flight_cleanup(ctx);
+
     for (i = 0; i < NGX_HTTP_OAUTH_SOURCES; i++) {
         json_decref(ctx->sources[i]);
         ctx->sources[i] = NULL;
@@ -579,6 +590,11 @@ ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->token_mode = prev->token_mode;
     }
 
+    if (conf->revocation_provider == NULL) {
+        conf->revocation_provider = prev->revocation_provider;
+        conf->revocation_of = prev->revocation_of;
+    }
+
     if (!conf->guard_set) {
         conf->guard_set = prev->guard_set;
         conf->guard_provider = prev->guard_provider;
@@ -603,6 +619,11 @@ ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->token_provider && !conf->token_off) {
         return ngx_http_oauth_upstream_check(cf, conf->token_provider,
                                              "oauth_token_endpoint");
+    }
+
+    if (conf->revocation_provider) {
+        return ngx_http_oauth_upstream_check(cf, conf->revocation_provider,
+                                             "oauth_revocation_endpoint");
     }
 
     return NGX_CONF_OK;
@@ -773,6 +794,48 @@ ngx_http_oauth_token_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                      (1 << NGX_HTTP_OAUTH_MODE_FLAG)
                                      |(1 << NGX_HTTP_OAUTH_MODE_REJECT),
                                      &lcf->token_mode);
+}
+
+
+static char *
+ngx_http_oauth_revocation_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_oauth_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->revocation_provider) {
+        return "is duplicate";
+    }
+
+    lcf->revocation_provider = ngx_http_oauth_named(cf);
+    if (lcf->revocation_provider == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[2].data, "connection") == 0) {
+        lcf->revocation_of = NGX_HTTP_OAUTH_REVOKE_CONNECTION;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[2].data, "token") == 0) {
+        lcf->revocation_of = NGX_HTTP_OAUTH_REVOKE_TOKEN;
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\": expected "
+                       "\"oauth_revocation_endpoint NAME "
+                       "[connection|token]\"", &value[2]);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -957,13 +1020,14 @@ ngx_http_oauth_postconfiguration(ngx_conf_t *cf)
 
     /* the handlers of a phase run in the reverse order of their entries */
 
-    h = ngx_array_push_n(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers, 2);
+    h = ngx_array_push_n(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers, 3);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
     h[0] = ngx_http_oauth_guard_handler;
-    h[1] = ngx_http_oauth_token_endpoint_handler;
+    h[1] = ngx_http_oauth_revocation_handler;
+    h[2] = ngx_http_oauth_token_endpoint_handler;
 
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_oauth_header_filter;

@@ -480,6 +480,10 @@ ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ctx->named = 1;
     ctx->verdict = j->verdict;
     ctx->kind = j->kind;
+    ctx->rotated_at = 0;
+    ctx->undecided = 0;
+    ctx->connection = NULL;
+    ngx_str_null(&ctx->raw);
 
     if (j->verdict == LEDGER_VERDICT_UNKNOWN) {
         return NGX_OK;
@@ -497,6 +501,7 @@ ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     }
 
     ctx->undecided = j->undecided;
+    ctx->rotated_at = j->rotated_at;
     ctx->connection_id = j->connection.id;
 
     ctx->use_due = (j->verdict == LEDGER_VERDICT_ACTIVE

@@ -59,6 +59,10 @@ static char *ngx_http_oauth_provider_contested(ngx_conf_t *cf,
     ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
 static char *ngx_http_oauth_provider_idle(ngx_conf_t *cf,
     ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
+static char *ngx_http_oauth_provider_time(ngx_conf_t *cf,
+    ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
+static char *ngx_http_oauth_provider_grace(ngx_conf_t *cf,
+    ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
 static char *ngx_http_oauth_provider_flag(ngx_conf_t *cf,
     ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
 
@@ -145,6 +149,14 @@ static ngx_http_oauth_provider_directive_t
     { ngx_string("idle"), 1, 1,
       ngx_http_oauth_provider_idle,
       offsetof(ngx_http_oauth_provider_t, idle), 0 },
+
+    { ngx_string("replay"), 1, 1,
+      ngx_http_oauth_provider_time,
+      offsetof(ngx_http_oauth_provider_t, replay), 0 },
+
+    { ngx_string("grace"), 1, 1,
+      ngx_http_oauth_provider_grace,
+      offsetof(ngx_http_oauth_provider_t, grace), 0 },
 
     { ngx_string("refresh_ends_access"), 1, 1,
       ngx_http_oauth_provider_flag,
@@ -234,6 +246,7 @@ ngx_http_oauth_provider_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         p->contests = 3;
         p->contest_window = 600000;
         p->idle = (uint64_t) 400 * 86400 * 1000;
+        p->replay = 60000;
     }
 
     p->name = value[1];
@@ -948,6 +961,47 @@ ngx_http_oauth_provider_idle(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
     p->idle = (uint64_t) idle * 1000;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_oauth_provider_time(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
+    size_t offset, ngx_uint_t again)
+{
+    ngx_int_t   ms;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    ms = ngx_parse_time(&value[1], 0);
+
+    if (ms == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"%V\"", &value[1],
+                           &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    *(uint64_t *) ((u_char *) p + offset) = (uint64_t) ms;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_oauth_provider_grace(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
+    size_t offset, ngx_uint_t again)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "always") == 0) {
+        p->grace = NGX_HTTP_OAUTH_GRACE_ALWAYS;
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_oauth_provider_time(cf, p, offset, again);
 }
 
 

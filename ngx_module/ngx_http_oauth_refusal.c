@@ -98,8 +98,6 @@ static ngx_uint_t ngx_http_oauth_refusal_has_page(ngx_http_request_t *r,
     ngx_uint_t status);
 static ngx_int_t ngx_http_oauth_refusal_send(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_refusal_t *refusal);
-static ngx_table_elt_t *ngx_http_oauth_refusal_header(ngx_http_request_t *r,
-    const char *name, ngx_str_t *value);
 
 static ngx_uint_t ngx_http_oauth_refusal_problem(ngx_http_oauth_ctx_t *ctx);
 
@@ -202,6 +200,16 @@ static ngx_http_oauth_problem_t  ngx_http_oauth_problem[] = {
       "invalid_request", NGX_HTTP_BAD_REQUEST, NGX_HTTP_BAD_REQUEST, 1 },
 
     { "The ledger cannot be reached now",
+      "temporarily_unavailable", NGX_HTTP_SERVICE_UNAVAILABLE,
+      NGX_HTTP_SERVICE_UNAVAILABLE, 0 },
+
+    { "The token was replaced, and its client is another one",
+      "invalid_grant", 0, NGX_HTTP_BAD_REQUEST, 0 },
+
+    { "The provider has just refused this refresh token",
+      "invalid_grant", 0, NGX_HTTP_BAD_REQUEST, 0 },
+
+    { "Another refresh of this token has not ended",
       "temporarily_unavailable", NGX_HTTP_SERVICE_UNAVAILABLE,
       NGX_HTTP_SERVICE_UNAVAILABLE, 0 }
 };
@@ -435,22 +443,24 @@ ngx_http_oauth_refusal_headers(ngx_http_request_t *r,
 
     ngx_str_set(&value, "no-store");
 
-    if (ngx_http_oauth_refusal_header(r, "Cache-Control", &value) == NULL) {
+    if (ngx_http_oauth_header_set(r, "Cache-Control", &value) == NULL) {
         return NGX_ERROR;
     }
 
     if (token) {
         ngx_str_set(&value, "no-cache");
 
-        if (ngx_http_oauth_refusal_header(r, "Pragma", &value) == NULL) {
+        if (ngx_http_oauth_header_set(r, "Pragma", &value) == NULL) {
             return NGX_ERROR;
         }
     }
 
-    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE) {
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE
+        || ctx->problem == NGX_HTTP_OAUTH_PROBLEM_BUSY)
+    {
         ngx_str_set(&value, NGX_HTTP_OAUTH_RETRY_SEC);
 
-        if (ngx_http_oauth_refusal_header(r, "Retry-After", &value) == NULL) {
+        if (ngx_http_oauth_header_set(r, "Retry-After", &value) == NULL) {
             return NGX_ERROR;
         }
 
@@ -463,7 +473,7 @@ ngx_http_oauth_refusal_headers(ngx_http_request_t *r,
 
     ngx_str_set(&value, "false");
 
-    if (ngx_http_oauth_refusal_header(r, "X-Should-Retry", &value) == NULL) {
+    if (ngx_http_oauth_header_set(r, "X-Should-Retry", &value) == NULL) {
         return NGX_ERROR;
     }
 
@@ -497,7 +507,7 @@ ngx_http_oauth_refusal_challenge(ngx_http_request_t *r,
 
     value.len = p - value.data;
 
-    h = ngx_http_oauth_refusal_header(r, "WWW-Authenticate", &value);
+    h = ngx_http_oauth_header_set(r, "WWW-Authenticate", &value);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -574,59 +584,6 @@ ngx_http_oauth_refusal_send(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     out.next = NULL;
 
     return ngx_http_output_filter(r, &out);
-}
-
-
-/* Sets a field that may stand once: a request can be refused twice. */
-
-static ngx_table_elt_t *
-ngx_http_oauth_refusal_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    part = &r->headers_out.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash != 0 && h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-        {
-            h[i].value = *value;
-            return &h[i];
-        }
-    }
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NULL;
-    }
-
-    /* nginx 1.23 has a member "next" more, which must be NULL */
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = len;
-    h->value = *value;
-
-    return h;
 }
 
 
@@ -745,7 +702,7 @@ ngx_http_oauth_refusal_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     value.len = p - value.data;
 
-    if (ngx_http_oauth_refusal_header(r, "OAuth-Connection-Status", &value)
+    if (ngx_http_oauth_header_set(r, "OAuth-Connection-Status", &value)
         == NULL)
     {
         return NGX_ERROR;
@@ -1379,6 +1336,24 @@ ngx_http_oauth_detail_request(ngx_http_oauth_facts_t *f, u_char *p,
                             "now, and nothing was sent to the provider. The "
                             "tokens of this caller are unchanged: try again "
                             "in a moment.");
+
+    case NGX_HTTP_OAUTH_PROBLEM_OTHER_CLIENT:
+        return ngx_slprintf(p, last, "This refresh token was replaced by a "
+                            "newer one, and the request does not come with "
+                            "the client's own credentials. Nothing was sent "
+                            "to the provider.");
+
+    case NGX_HTTP_OAUTH_PROBLEM_REMEMBERED:
+        return ngx_slprintf(p, last, "The provider refused this refresh "
+                            "token a moment ago, and nothing was sent to it "
+                            "again. Retrying does not help: this caller has "
+                            "to reconnect.");
+
+    case NGX_HTTP_OAUTH_PROBLEM_BUSY:
+        return ngx_slprintf(p, last, "Another refresh of this token has not "
+                            "ended, or its answer could not be recorded. "
+                            "Nothing was sent to the provider: try again in a "
+                            "moment.");
 
     default:
         break;

@@ -64,6 +64,13 @@ ngx_http_oauth_store(void)
 }
 
 
+const ledger_keyring_t *
+ngx_http_oauth_store_keyring(void)
+{
+    return ngx_http_oauth_worker_store.mcf->keyring;
+}
+
+
 ngx_uint_t
 ngx_http_oauth_store_writable(void)
 {
@@ -253,6 +260,10 @@ ngx_http_oauth_store_check(ngx_conf_t *cf, ngx_http_oauth_main_conf_t *mcf)
 
     mcf->pool = ngx_thread_pool_add(cf, &name);
     if (mcf->pool == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_oauth_flight_zone(cf, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -534,6 +545,8 @@ ngx_http_oauth_store_init_process(ngx_cycle_t *cycle)
     if (ngx_http_oauth_commit_init(cycle) != NGX_OK) {
         return NGX_OK;
     }
+
+    ngx_http_oauth_flight_init_process(cycle, mcf);
 
     store->retry.handler = ngx_http_oauth_store_retry;
     store->retry.data = store;

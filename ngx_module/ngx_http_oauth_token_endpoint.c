@@ -15,14 +15,16 @@ static ngx_int_t ngx_http_oauth_token_client(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_token_default_client(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *client);
-static ngx_int_t ngx_http_oauth_token_member(ngx_http_request_t *r,
-    json_t *message, const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_oauth_token_presented(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-static ngx_int_t ngx_http_oauth_token_content(ngx_http_request_t *r);
-static void ngx_http_oauth_token_problem(ngx_http_oauth_ctx_t *ctx);
-static ngx_int_t ngx_http_oauth_token_forward(ngx_http_request_t *r,
+static ngx_int_t ngx_http_oauth_token_again(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
+static void ngx_http_oauth_token_problem(ngx_http_oauth_ctx_t *ctx);
+static ngx_uint_t ngx_http_oauth_token_graceful(ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_token_fly(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t mode);
+static void ngx_http_oauth_token_marked(ngx_http_oauth_ctx_t *ctx,
+    ngx_uint_t mode);
 static ngx_int_t ngx_http_oauth_token_refuse(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_owner_cut(ngx_http_request_t *r,
@@ -213,9 +215,7 @@ ngx_http_oauth_token_default_client(ngx_http_request_t *r,
 }
 
 
-/* The text of a member, copied to the pool; empty if there is none. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_oauth_token_member(ngx_http_request_t *r, json_t *message,
     const char *name, ngx_str_t *value)
 {
@@ -252,8 +252,6 @@ static ngx_int_t
 ngx_http_oauth_token_presented(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx)
 {
-    ngx_str_t  token;
-
     if (ctx->grant.len != sizeof("refresh_token") - 1
         || ngx_strncmp(ctx->grant.data, "refresh_token",
                        sizeof("refresh_token") - 1)
@@ -262,14 +260,16 @@ ngx_http_oauth_token_presented(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_oauth_token_member(r, ctx->sources[NGX_HTTP_OAUTH_REQUEST],
-                                    "refresh_token", &token)
-        != NGX_OK)
+    if (ctx->presented.len == 0
+        && ngx_http_oauth_token_member(r,
+                                       ctx->sources[NGX_HTTP_OAUTH_REQUEST],
+                                       "refresh_token", &ctx->presented)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (token.len == 0) {
+    if (ctx->presented.len == 0) {
         return NGX_OK;
     }
 
@@ -277,7 +277,7 @@ ngx_http_oauth_token_presented(ngx_http_request_t *r,
 
     /* without a ledger it is unknown, and so is refused or marked below */
 
-    (void) ngx_http_oauth_guard_judge(r, ctx, &token);
+    (void) ngx_http_oauth_guard_judge(r, ctx, &ctx->presented);
 
     if (ctx->verdict != LEDGER_VERDICT_UNKNOWN
         && ctx->kind != LEDGER_REFRESH)
@@ -291,9 +291,10 @@ ngx_http_oauth_token_presented(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_oauth_token_content(ngx_http_request_t *r)
 {
+    ngx_int_t                   rc;
     ngx_uint_t                  mode;
     ngx_http_oauth_ctx_t       *ctx;
     ngx_http_oauth_loc_conf_t  *lcf;
@@ -303,6 +304,11 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
 
     if (ngx_http_oauth_token_presented(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_oauth_token_again(r, ctx);
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     ngx_http_oauth_token_problem(ctx);
@@ -320,12 +326,46 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
         return ngx_http_oauth_token_refuse(r, ctx);
     }
 
-    ctx->action = (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
-                   && mode == NGX_HTTP_OAUTH_MODE_FLAG)
-                  ? NGX_HTTP_OAUTH_ACTION_FLAG
-                  : NGX_HTTP_OAUTH_ACTION_FORWARD;
+    if (ctx->refresh && ctx->named) {
+        return ngx_http_oauth_token_fly(r, ctx, mode);
+    }
+
+    ngx_http_oauth_token_marked(ctx, mode);
 
     return ngx_http_oauth_token_forward(r, ctx);
+}
+
+
+/* The same answer again, for a refresh that the gateway has seen before. */
+
+static ngx_int_t
+ngx_http_oauth_token_again(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (!ctx->refresh || !ctx->named
+        || ctx->problem == NGX_HTTP_OAUTH_PROBLEM_MALFORMED
+        || ctx->problem == NGX_HTTP_OAUTH_PROBLEM_TOO_LARGE)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* what an earlier look at it found, before it waited */
+
+    ctx->problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
+
+    if (ngx_http_oauth_replay_print(r, ctx, 0, &ctx->print) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_oauth_replay(r, ctx);
+
+    if (rc == NGX_ABORT) {
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_CLIENT;
+        return NGX_DECLINED;
+    }
+
+    return rc;
 }
 
 
@@ -342,13 +382,91 @@ ngx_http_oauth_token_problem(ngx_http_oauth_ctx_t *ctx)
     } else if (ctx->verdict == LEDGER_VERDICT_REVOKED) {
         ctx->problem = NGX_HTTP_OAUTH_PROBLEM_REVOKED;
 
+    } else if (ctx->refresh && ctx->rotated_at
+               && !ngx_http_oauth_token_graceful(ctx))
+    {
+        /* a provider that sees it again may end the whole grant */
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_ROTATED;
+
     } else if (!ngx_http_oauth_store_writable()) {
         ctx->problem = NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE;
     }
 }
 
 
+/* Whether the provider itself still accepts this rotated token. */
+
+static ngx_uint_t
+ngx_http_oauth_token_graceful(ngx_http_oauth_ctx_t *ctx)
+{
+    return ctx->provider->grace == NGX_HTTP_OAUTH_GRACE_ALWAYS
+           || ctx->rotated_at + ctx->provider->grace > ngx_http_oauth_now();
+}
+
+
+/* One exchange of a token at a time: it flies here, or waits for another. */
+
 static ngx_int_t
+ngx_http_oauth_token_fly(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_uint_t mode)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  problem;
+
+    rc = ngx_http_oauth_flight_take(ctx, mode != NGX_HTTP_OAUTH_MODE_REJECT);
+
+    if (rc == NGX_AGAIN) {
+        rc = ngx_http_oauth_flight_wait(r, ctx);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_oauth_token_marked(ctx, mode);
+        return ngx_http_oauth_token_forward(r, ctx);
+
+    case NGX_DONE:
+        return NGX_DONE;
+
+    case NGX_DECLINED:
+        problem = NGX_HTTP_OAUTH_PROBLEM_REMEMBERED;
+        break;
+
+    case NGX_BUSY:
+        problem = NGX_HTTP_OAUTH_PROBLEM_BUSY;
+        break;
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE) {
+        ctx->problem = problem;
+    }
+
+    if (mode == NGX_HTTP_OAUTH_MODE_REJECT) {
+        return ngx_http_oauth_token_refuse(r, ctx);
+    }
+
+    /* flag is a ceiling: it goes on, without a flight */
+
+    ngx_http_oauth_token_marked(ctx, mode);
+
+    return ngx_http_oauth_token_forward(r, ctx);
+}
+
+
+static void
+ngx_http_oauth_token_marked(ngx_http_oauth_ctx_t *ctx, ngx_uint_t mode)
+{
+    ctx->action = (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
+                   && mode == NGX_HTTP_OAUTH_MODE_FLAG)
+                  ? NGX_HTTP_OAUTH_ACTION_FLAG
+                  : NGX_HTTP_OAUTH_ACTION_FORWARD;
+}
+
+
+ngx_int_t
 ngx_http_oauth_token_forward(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     ctx->unrecorded = (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE);

@@ -171,7 +171,9 @@ static ngx_str_t  ngx_http_oauth_actions[] = {
     ngx_string("pass"),
     ngx_string("flag"),
     ngx_string("reject"),
-    ngx_string("forward")
+    ngx_string("forward"),
+    ngx_string("replay"),
+    ngx_string("join")
 };
 
 
@@ -189,7 +191,10 @@ static ngx_str_t  ngx_http_oauth_problems[] = {
     ngx_string("too-large"),
     ngx_string("invalid-credentials"),
     ngx_string("misplaced-grant"),
-    ngx_string("unavailable")
+    ngx_string("unavailable"),
+    ngx_string("other-client"),
+    ngx_string("refused-before"),
+    ngx_string("busy")
 };
 
 
@@ -288,7 +293,7 @@ ngx_http_oauth_verdict_word(ngx_uint_t verdict)
 ngx_str_t *
 ngx_http_oauth_problem_word(ngx_uint_t problem)
 {
-    if (problem > NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE) {
+    if (problem > NGX_HTTP_OAUTH_PROBLEM_BUSY) {
         problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
     }
 

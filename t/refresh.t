@@ -36,6 +36,10 @@ call 2 : 409 | user=jane
 call 1 : 409
 
 === TEST: an answer without a refresh token rotates nothing
+--- provider
+    user    $oauth_response_user;
+    limit   1 per user client;
+    replay  0;
 --- steps
 connect 1 u=jane
 refresh 1 as=2 u=jane r=none
@@ -45,6 +49,10 @@ refresh 1 as=3 u=jane r=none
 call 3 : 200 | verdict=active
 
 === TEST: an answer that repeats the refresh token rotates nothing
+--- provider
+    user    $oauth_response_user;
+    limit   1 per user client;
+    replay  0;
 --- steps
 connect 1 u=jane
 refresh 1 as=2 u=jane r=1

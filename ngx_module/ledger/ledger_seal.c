@@ -359,3 +359,17 @@ ledger_unseal_decrypt(const ledger_seal_head_t *head, ledger_slice_t aad,
 
     return rc;
 }
+
+
+uint32_t
+ledger_seal_key_id(ledger_slice_t sealed)
+{
+    if (sealed.len < LEDGER_SEAL_OVERHEAD
+        || sealed.data[0] != LEDGER_SEAL_VERSION)
+    {
+        return 0;
+    }
+
+    return (uint32_t) sealed.data[1] << 24 | (uint32_t) sealed.data[2] << 16
+           | (uint32_t) sealed.data[3] << 8 | sealed.data[4];
+}

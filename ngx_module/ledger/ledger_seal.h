@@ -82,6 +82,11 @@ LEDGER_MUST_USE ledger_rc_t ledger_unseal(const ledger_keyring_t *ring,
     ledger_slice_t sealed, unsigned char *out, size_t size, size_t *len);
 
 
+/* The id of the key that it was sealed under; 0: it is no sealed form. */
+
+uint32_t ledger_seal_key_id(ledger_slice_t sealed);
+
+
 #pragma GCC visibility pop
 
 

@@ -1,0 +1,451 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+
+#include "ngx_http_oauth_gateway.h"
+
+
+/* With "replay 0" those who wait for a flight still get its answer. */
+#define NGX_HTTP_OAUTH_JOIN_MAX  30000
+
+
+static ngx_int_t ngx_http_oauth_replay_dpop(ngx_http_request_t *r,
+    ledger_slice_t *dpop);
+static ngx_int_t ngx_http_oauth_replay_open(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, const ledger_kept_t *kept,
+    const ngx_http_oauth_print_t *print, ngx_str_t *plain);
+static ngx_int_t ngx_http_oauth_replay_answer(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, const ledger_kept_t *kept, ngx_str_t *plain);
+static ngx_int_t ngx_http_oauth_replay_age(json_t *message, uint64_t age);
+static ngx_int_t ngx_http_oauth_replay_text(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t changed, ngx_str_t *text);
+static ngx_int_t ngx_http_oauth_replay_send(ngx_http_request_t *r,
+    ngx_str_t *type, ngx_str_t *text);
+static ledger_slice_t ngx_http_oauth_replay_bound(
+    const ngx_http_oauth_print_t *print, ledger_ms_t stored_at, u_char *buf);
+
+
+ngx_int_t
+ngx_http_oauth_replay_print(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    uint32_t key, ngx_http_oauth_print_t *print)
+{
+    ngx_table_elt_t               *h;
+    ledger_fingerprint_request_t   request;
+
+    ngx_memzero(&request, sizeof(ledger_fingerprint_request_t));
+
+    h = r->headers_in.authorization;
+    if (h) {
+        request.authorization = ngx_http_oauth_slice(&h->value);
+    }
+
+    if (ngx_http_oauth_replay_dpop(r, &request.dpop) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    request.provider = ngx_http_oauth_slice(&ctx->provider->name);
+    request.path = ngx_http_oauth_slice(&r->uri);
+    request.message = ctx->sources[NGX_HTTP_OAUTH_REQUEST];
+
+    return ledger_fingerprint(ngx_http_oauth_store_keyring(), key, &request,
+                              &print->request, &print->client)
+           == LEDGER_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* RFC 9449 wants one proof; several are taken together, as they stand. */
+
+static ngx_int_t
+ngx_http_oauth_replay_dpop(ngx_http_request_t *r, ledger_slice_t *dpop)
+{
+    size_t            len;
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    len = 0;
+
+    for (h = ngx_http_oauth_header_in(r, "DPoP", NULL);
+         h;
+         h = ngx_http_oauth_header_in(r, "DPoP", h))
+    {
+        len += h->value.len + 1;
+    }
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    dpop->data = p;
+    dpop->len = len - 1;
+
+    for (h = ngx_http_oauth_header_in(r, "DPoP", NULL);
+         h;
+         h = ngx_http_oauth_header_in(r, "DPoP", h))
+    {
+        p = ngx_cpymem(p, h->value.data, h->value.len);
+        *p++ = ',';
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The plain form: what the answer is ('F'orm or 'J'SON), the length of its
+ * Content-Type in one byte, the Content-Type, the text.
+ */
+
+ngx_int_t
+ngx_http_oauth_replay_keep(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *answer)
+{
+    size_t           len;
+    u_char          *p, *plain, *sealed, bound[64];
+    uint64_t         window;
+    ngx_str_t       *type;
+    ledger_rc_t      rc;
+    ledger_slice_t   aad;
+
+    if (!ctx->flying || ctx->presented.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    type = &r->headers_out.content_type;
+    len = 2 + type->len + answer->len;
+
+    if (type->len > 255 || len + LEDGER_SEAL_OVERHEAD > LEDGER_KEPT_MAX) {
+        return NGX_DECLINED;
+    }
+
+    plain = ngx_pnalloc(r->pool, len);
+    if (plain == NULL) {
+        return NGX_ERROR;
+    }
+
+    sealed = ngx_pnalloc(r->pool, len + LEDGER_SEAL_OVERHEAD);
+    if (sealed == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = plain;
+    *p++ = ctx->answer_form ? 'F' : 'J';
+    *p++ = (u_char) type->len;
+    p = ngx_cpymem(p, type->data, type->len);
+    ngx_memcpy(p, answer->data, answer->len);
+
+    aad = ngx_http_oauth_replay_bound(&ctx->print, ctx->exchange->arrived_at,
+                                      bound);
+
+    rc = ledger_seal(ngx_http_oauth_store_keyring(), LEDGER_SEAL_REPLAY,
+                     ngx_http_oauth_slice(&ctx->presented), aad,
+                     (ledger_slice_t) { plain, len }, sealed,
+                     len + LEDGER_SEAL_OVERHEAD, &len);
+
+    ngx_explicit_memzero(plain, 2 + type->len + answer->len);
+
+    if (rc != LEDGER_OK) {
+        return NGX_ERROR;
+    }
+
+    window = ctx->provider->replay ? ctx->provider->replay
+                                   : NGX_HTTP_OAUTH_JOIN_MAX;
+
+    ctx->exchange->kept.data = sealed;
+    ctx->exchange->kept.len = len;
+    ctx->exchange->kept_until = ctx->exchange->arrived_at + window;
+
+    ngx_memcpy(ctx->exchange->print, &ctx->print,
+               sizeof(ngx_http_oauth_print_t));
+
+    return NGX_OK;
+}
+
+
+/* What a sealed answer is bound to: it opens for nobody and nothing else. */
+
+static ledger_slice_t
+ngx_http_oauth_replay_bound(const ngx_http_oauth_print_t *print,
+    ledger_ms_t stored_at, u_char *buf)
+{
+    u_char  *p;
+
+    p = ngx_cpymem(buf, print, sizeof(ngx_http_oauth_print_t));
+    p = ngx_cpymem(p, &stored_at, sizeof(ledger_ms_t));
+
+    return (ledger_slice_t) { buf, p - buf };
+}
+
+
+ngx_int_t
+ngx_http_oauth_replay(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    static ledger_kept_t  kept;
+
+    ledger_t                *ledger;
+    ngx_int_t                rc;
+    ngx_str_t                plain;
+    ngx_http_oauth_print_t   print, owner;
+
+    ledger = ngx_http_oauth_store();
+
+    if (ledger == NULL
+        || ledger_kept(ledger, &ctx->token, ngx_http_oauth_now(), &kept)
+           != LEDGER_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(&owner, kept.print, sizeof(ngx_http_oauth_print_t));
+
+    /* what was kept before a change of keys is compared under its own key */
+
+    if (ngx_http_oauth_replay_print(r, ctx, ledger_seal_key_id(kept.sealed),
+                                    &print)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (!ledger_fingerprint_equal(&owner.client, &print.client)) {
+        return NGX_ABORT;
+    }
+
+    if (!ledger_fingerprint_equal(&owner.request, &print.request)
+        || (ctx->provider->replay == 0
+            && (ctx->waited_since == 0 || ctx->waited_since > kept.stored_at)))
+    {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_oauth_replay_open(r, ctx, &kept, &print, &plain);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_oauth_replay_answer(r, ctx, &kept, &plain);
+
+    ngx_explicit_memzero(plain.data, plain.len);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_replay_open(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    const ledger_kept_t *kept, const ngx_http_oauth_print_t *print,
+    ngx_str_t *plain)
+{
+    u_char          bound[64];
+    ledger_slice_t  aad;
+
+    aad = ngx_http_oauth_replay_bound(print, kept->stored_at, bound);
+
+    plain->data = ngx_pnalloc(r->pool, kept->sealed.len);
+    if (plain->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ledger_unseal(ngx_http_oauth_store_keyring(), LEDGER_SEAL_REPLAY,
+                      ngx_http_oauth_slice(&ctx->presented), aad,
+                      kept->sealed, plain->data, kept->sealed.len,
+                      &plain->len)
+        != LEDGER_OK
+        || plain->len < 2 || plain->len < 2 + (size_t) plain->data[1])
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "oauth gateway cannot open a kept answer of \"%V\"",
+                      &ctx->provider->name);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_replay_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    const ledger_kept_t *kept, ngx_str_t *plain)
+{
+    json_t       *message;
+    uint64_t      age;
+    ngx_int_t     rc, changed;
+    ngx_str_t     type, text;
+    ledger_ms_t   now;
+    ledger_rc_t   parsed;
+
+    type.len = plain->data[1];
+    type.data = ngx_pnalloc(r->pool, type.len);
+    if (type.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(type.data, plain->data + 2, type.len);
+
+    text.data = plain->data + 2 + type.len;
+    text.len = plain->len - 2 - type.len;
+
+    message = json_object();
+    if (message == NULL) {
+        return NGX_ERROR;
+    }
+
+    json_decref(ctx->sources[NGX_HTTP_OAUTH_RESPONSE]);
+    ctx->sources[NGX_HTTP_OAUTH_RESPONSE] = message;
+    ctx->answer_form = (plain->data[0] == 'F');
+
+    parsed = ctx->answer_form
+             ? ledger_message_form(ngx_http_oauth_slice(&text), message, NULL)
+             : ledger_message_json(ngx_http_oauth_slice(&text), 0, message);
+
+    if (parsed != LEDGER_OK) {
+        return NGX_DECLINED;
+    }
+
+    now = ngx_http_oauth_now();
+    age = (now > kept->stored_at) ? (now - kept->stored_at) / 1000 : 0;
+
+    changed = age ? ngx_http_oauth_replay_age(message, age) : NGX_DECLINED;
+    if (changed == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    ctx->connection_id = kept->connection;
+    ctx->replayed = 1;
+    ctx->action = ctx->waited_since ? NGX_HTTP_OAUTH_ACTION_JOIN
+                                    : NGX_HTTP_OAUTH_ACTION_REPLAY;
+
+    /* where nothing changes, the bytes are the provider's own */
+
+    rc = ngx_http_oauth_replay_text(r, ctx, changed == NGX_OK, &text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_oauth_replay_send(r, &type, &text);
+}
+
+
+/* RFC 6749, 5.1: a lifetime in seconds; some send it as a string. */
+
+static ngx_int_t
+ngx_http_oauth_replay_age(json_t *message, uint64_t age)
+{
+    char             buf[LEDGER_SCALAR_MAX], out[NGX_INT64_LEN + 1];
+    json_t          *member, *new;
+    ngx_int_t        left;
+    ledger_slice_t   text;
+
+    member = json_object_get(message, "expires_in");
+
+    if (member == NULL
+        || ledger_message_member(message, ledger_slice("expires_in"), buf,
+                                 &text)
+           != LEDGER_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    left = ngx_atoi((u_char *) text.data, text.len);
+    if (left == NGX_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    left = ((uint64_t) left > age) ? left - (ngx_int_t) age : 0;
+
+    if (json_is_string(member)) {
+        *ngx_sprintf((u_char *) out, "%i", left) = '\0';
+        new = json_string(out);
+
+    } else {
+        new = json_integer(left);
+    }
+
+    return json_object_set_new(message, "expires_in", new) == 0 ? NGX_OK
+                                                                : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_replay_text(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_uint_t changed, ngx_str_t *text)
+{
+    u_char     *p;
+    ngx_int_t   rc;
+
+    rc = ngx_http_oauth_exchange_set(r, ctx, text);
+
+    if (rc == NGX_DECLINED && changed) {
+        rc = ngx_http_oauth_exchange_write(r, ctx, text);
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    p = ngx_pnalloc(r->pool, text->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, text->data, text->len);
+    text->data = p;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_replay_send(ngx_http_request_t *r, ngx_str_t *type,
+    ngx_str_t *text)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_str_t     no_store, no_cache;
+    ngx_chain_t   out;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+    r->headers_out.content_length_n = text->len;
+
+    /* RFC 6749, 5.1 */
+
+    ngx_str_set(&no_store, "no-store");
+    ngx_str_set(&no_cache, "no-cache");
+
+    if (ngx_http_oauth_header_set(r, "Cache-Control", &no_store) == NULL
+        || ngx_http_oauth_header_set(r, "Pragma", &no_cache) == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->memory = 1;
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
