@@ -21,6 +21,10 @@ const running = new Set();
 
 process.once('exit', () => running.forEach(child => child.kill('SIGTERM')));
 
+for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => process.exit(1));
+}
+
 
 export class Gateway {
     /**
