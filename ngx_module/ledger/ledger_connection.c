@@ -307,6 +307,15 @@ ledger_connection_undecided(const ledger_connection_t *one,
 
 
 unsigned
+ledger_connection_outlived(const ledger_connection_t *loser,
+    const ledger_connection_t *winner)
+{
+    return loser->refreshed_at > winner->opened_at
+           || (loser->adopted && loser->opened_at > winner->opened_at);
+}
+
+
+unsigned
 ledger_connection_reconnect(const ledger_connection_t *one,
     const ledger_connection_t *two)
 {

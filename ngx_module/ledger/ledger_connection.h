@@ -53,6 +53,14 @@ unsigned ledger_connection_over(const ledger_connection_t *connection,
 unsigned ledger_connection_undecided(const ledger_connection_t *one,
     const ledger_connection_t *two);
 
+/*
+ * Whether the provider accepted an exchange of "loser" after "winner" had
+ * been opened: then it was not "winner" who ended it.
+ */
+
+unsigned ledger_connection_outlived(const ledger_connection_t *loser,
+    const ledger_connection_t *winner);
+
 /* Whether "one" and "two" are the same known owner connecting again (R6). */
 
 unsigned ledger_connection_reconnect(const ledger_connection_t *one,

@@ -78,13 +78,15 @@ ledger_settle(ledger_work_t *work, ledger_held_t *held, unsigned limit,
         if (rc != LEDGER_OK || held->c.state != LEDGER_LIVE) {
             return rc;
         }
-
-        return ledger_settle_explain(work, held, &slot, header.n);
     }
 
     if (header.count > header.n) {
         return ledger_work_effect(work, LEDGER_OVERFULL, held->c.id, 0,
                                   limit);
+    }
+
+    if (how & LEDGER_SETTLE_EVICT) {
+        return ledger_settle_explain(work, held, &slot, header.n);
     }
 
     return LEDGER_OK;
@@ -246,8 +248,10 @@ ledger_settle_evict(ledger_work_t *work, ledger_held_t *held,
             return rc == LEDGER_NOT_FOUND ? LEDGER_CORRUPT : rc;
         }
 
+        /* the oldest stays, and so does everybody else */
+
         if (header->count >= count) {
-            return LEDGER_CORRUPT;
+            break;
         }
     }
 
@@ -260,9 +264,12 @@ ledger_settle_evict_one(ledger_work_t *work, ledger_held_t *held,
     const ledger_slot_id_t *slot)
 {
     ledger_rc_t      rc;
+    ledger_held_t   *loser, *winner;
     ledger_member_t  first, last, member;
 
     memset(&first, 0, sizeof(ledger_member_t));
+    loser = &work->other;
+    winner = held;
 
     rc = ledger_store_member(&work->view, LEDGER_MEMBERS, slot, &first,
                              &member);
@@ -270,6 +277,8 @@ ledger_settle_evict_one(ledger_work_t *work, ledger_held_t *held,
     if (rc == LEDGER_OK && member.id == held->c.id) {
         last.age = UINT64_MAX;
         last.id = UINT64_MAX;
+        loser = held;
+        winner = &work->other;
 
         rc = ledger_store_member_before(&work->view, LEDGER_MEMBERS, slot,
                                         &last, &member);
@@ -287,13 +296,11 @@ ledger_settle_evict_one(ledger_work_t *work, ledger_held_t *held,
         return rc == LEDGER_NOT_FOUND ? LEDGER_CORRUPT : rc;
     }
 
-    if (member.age < held->c.age
-        || (member.age == held->c.age && member.id < held->c.id))
-    {
-        return ledger_settle_supersede(work, &work->other, held, slot);
+    if (ledger_connection_outlived(&loser->c, &winner->c)) {
+        return LEDGER_OK;
     }
 
-    return ledger_settle_supersede(work, held, &work->other, slot);
+    return ledger_settle_supersede(work, loser, winner, slot);
 }
 
 

@@ -27,7 +27,8 @@
 /*
  * Enters the slot of one limit, if all its identities are known.  With
  * LEDGER_SETTLE_EVICT the oldest is superseded while there are more than n,
- * and that may be "held" itself; else a slot over n is noted.
+ * and that may be "held" itself.  Without it, and where the oldest outlived
+ * the opening that would have ended it, a slot over n is noted.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_settle(ledger_work_t *work,

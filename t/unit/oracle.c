@@ -665,12 +665,25 @@ explain(oracle_t *o, const connection_t *by, const char *key, int n)
 }
 
 
+/* Whether the provider showed after that time that the connection lives. */
+
+static int
+accepted_after(const connection_t *c, uint64_t time)
+{
+    if (c->adopted && c->opened_at > time) {
+        return 1;
+    }
+
+    return c->refreshed_at > time;
+}
+
+
 static void
 enter(oracle_t *o, connection_t *c, int limit, int evict, int fresh)
 {
     const char    *key = c->key[limit];
     slot_t        *slot;
-    connection_t  *oldest;
+    connection_t  *oldest, *winner;
 
     if (!has_slot(c, limit)) {
         return;
@@ -722,13 +735,18 @@ enter(oracle_t *o, connection_t *c, int limit, int evict, int fresh)
 
     while (count_members(o, key) > slot->n) {
         oldest = extreme(o, key, 0);
+        winner = oldest == c ? extreme(o, key, 1) : c;
 
-        if (oldest == c) {
-            supersede(o, c, extreme(o, key, 1), key);
+        if (accepted_after(oldest, winner->opened_at)) {
+            effect(o, LEDGER_OVERFULL, c->id, 0, limit, 0, 0);
             return;
         }
 
-        supersede(o, oldest, c, key);
+        supersede(o, oldest, winner, key);
+
+        if (oldest == c) {
+            return;
+        }
     }
 
     explain(o, c, key, slot->n);

@@ -1139,6 +1139,71 @@ test_binding_in_a_refresh(void **state)
 }
 
 
+/* R5: what the provider has accepted since was not ended by that opening. */
+
+static void
+test_binding_ends_nobody_who_outlived_it(void **state)
+{
+    ledger_record_t  record;
+
+    (void) state;
+
+    apply(realm("u", "t", "a1", "r1", T0));
+    apply(realm("v", "", "a2", "r2", T0 + 1000));
+    refresh("r1", "a3", "r3", T0 + 2000);
+
+    apply(scene_binding(scene_owner(s, "a2"), "", "t", T0 + 3000));
+    assert_effect(LEDGER_BOUND, 1);
+    assert_effect(LEDGER_SUPERSESSION, 0);
+    assert_effect(LEDGER_OVERFULL, 1);
+    assert_verdict("a3", T0 + 3000, ACTIVE);
+    assert_verdict("a2", T0 + 3000, ACTIVE);
+
+    /* the next connect evicts both */
+    apply(realm("w", "t", "a4", "r4", T0 + 4000));
+    assert_effect(LEDGER_SUPERSESSION, 2);
+
+    /* the older one, whose own refresh names the tenant */
+    apply(realm("u", "", "b1", "s1", T0 + 5000));
+    apply(realm("v", "x", "b2", "s2", T0 + 6000));
+    record = scene_refresh("s1", "b3", "s3", T0 + 7000);
+    record.u.exchange.tenant = scene_text("x");
+    apply(record);
+    assert_effect(LEDGER_SUPERSESSION, 0);
+    assert_effect(LEDGER_OVERFULL, 1);
+    assert_verdict("b3", T0 + 7000, ACTIVE);
+    assert_verdict("b2", T0 + 7000, ACTIVE);
+}
+
+
+static void
+test_binding_ends_no_younger_adoption(void **state)
+{
+    ledger_record_t  record;
+
+    (void) state;
+
+    apply(realm("u", "", "a1", "r1", T0));
+
+    /* made outside, and accepted after the first was opened */
+    record = scene_refresh("x1", "a2", "x2", T0 + 1000);
+    record.u.exchange.tenant = scene_text("t");
+    scene_limit(&record, 0, 1, LEDGER_KEY_TENANT, LEDGER_KEY_CLIENT);
+    apply(record);
+
+    apply(scene_binding(scene_owner(s, "a1"), "", "t", T0 + 2000));
+    assert_effect(LEDGER_SUPERSESSION, 0);
+    assert_effect(LEDGER_OVERFULL, 1);
+    assert_verdict("a2", T0 + 2000, ACTIVE);
+
+    /* one that was accepted before it was opened is older */
+    apply(realm("v", "", "b1", "s1", T0 + 3000));
+    apply(scene_binding(scene_owner(s, "b1"), "", "t", T0 + 4000));
+    assert_effect(LEDGER_SUPERSESSION, 2);
+    assert_verdict("a2", T0 + 4000, SUPERSEDED);
+}
+
+
 static void
 test_binding_explains_the_broken(void **state)
 {
@@ -1425,6 +1490,8 @@ main(void)
         story(test_late_binding_of_the_older),
         story(test_late_binding_of_the_adopted),
         story(test_binding_in_a_refresh),
+        story(test_binding_ends_nobody_who_outlived_it),
+        story(test_binding_ends_no_younger_adoption),
         story(test_binding_explains_the_broken),
         story(test_binding_of_the_broken),
         story(test_what_came_later_explains_nothing),

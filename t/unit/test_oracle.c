@@ -41,7 +41,7 @@ typedef struct {
     uint64_t           last;             /* about the newest connection */
     unsigned           policy;
     unsigned           grown;            /* n is one more from some time on */
-    unsigned           forgetful;        /* sweeps delete things */
+    unsigned           forgetful;        /* sweeps delete, answers are kept */
     ledger_record_t    records[BATCH_MAX];
     char               texts[BATCH_MAX * 16][ORACLE_TEXT_SIZE];
     unsigned           ntexts;
@@ -290,7 +290,9 @@ keep(world_t *w, ledger_exchange_t *x)
     text = w->texts[w->ntexts++ % (BATCH_MAX * 16)];
     snprintf(text, ORACLE_TEXT_SIZE, "answer %u %u", dice(w, 1000), w->ntexts);
 
-    x->kept = scene_text(text);
+    /* the log has no answers, so what is told from it has none either */
+
+    x->kept = w->forgetful ? scene_text(text) : ledger_slice("");
     x->kept_until = x->arrived_at + dice(w, 120000);
     memset(x->print, (int) dice(w, 256), sizeof(x->print));
 }
