@@ -43,6 +43,7 @@ typedef struct {
     ledger_rc_t                 rc;
     ledger_record_t             records[NGX_HTTP_OAUTH_BATCH_MAX];
     unsigned                    busy:1;
+    unsigned                    probe:1;  /* of an empty batch */
     volatile ngx_uint_t         written;  /* set by the thread, last */
 } ngx_http_oauth_writer_t;
 
@@ -118,6 +119,21 @@ ngx_http_oauth_commit_connection(const ngx_http_oauth_commit_t *commit)
 }
 
 
+void
+ngx_http_oauth_commit_probe(void)
+{
+    ngx_http_oauth_writer_t  *w;
+
+    w = ngx_http_oauth_writer;
+
+    w->probe = 1;
+
+    if (!w->busy) {
+        ngx_http_oauth_commit_start(w, ngx_cycle->log);
+    }
+}
+
+
 ledger_ms_t
 ngx_http_oauth_now(void)
 {
@@ -132,9 +148,12 @@ ngx_http_oauth_now(void)
 static void
 ngx_http_oauth_commit_start(ngx_http_oauth_writer_t *w, ngx_log_t *log)
 {
-    if (ngx_http_oauth_commit_gather(w) != NGX_OK) {
+    if (ngx_http_oauth_commit_gather(w) != NGX_OK && !w->probe) {
         return;
     }
+
+    /* a batch tells as much as a probe */
+    w->probe = 0;
 
     w->busy = 1;
     w->written = 0;
@@ -201,9 +220,15 @@ ngx_http_oauth_commit_thread(void *data, ngx_log_t *log)
 {
     ngx_http_oauth_writer_t *w = data;
 
-    w->rc = w->ledger ? ledger_apply(w->ledger, w->records, w->n,
-                                     &w->effects)
-                      : LEDGER_IO;
+    if (w->ledger == NULL) {
+        w->rc = LEDGER_IO;
+
+    } else if (w->n == 0) {
+        w->rc = ledger_probe(w->ledger);
+
+    } else {
+        w->rc = ledger_apply(w->ledger, w->records, w->n, &w->effects);
+    }
 
     ngx_memory_barrier();
 

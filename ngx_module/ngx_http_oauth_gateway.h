@@ -742,7 +742,7 @@ u_char *ngx_http_oauth_time(u_char *p, ledger_ms_t at);
 
 /*
  * The worker's ledger, or NULL while it cannot be opened.  "writable" is
- * false too after a commit failed, until one succeeds.
+ * false too after a commit failed, until a probe succeeds.
  */
 
 ledger_t *ngx_http_oauth_store(void);
@@ -798,6 +798,10 @@ void ngx_http_oauth_commit_forget(ngx_http_oauth_commit_t *commit);
 
 uint64_t ngx_http_oauth_commit_connection(
     const ngx_http_oauth_commit_t *commit);
+
+/* Finds out, as a commit does, whether the store can be written again. */
+
+void ngx_http_oauth_commit_probe(void);
 ngx_int_t ngx_http_oauth_commit_init(ngx_cycle_t *cycle);
 
 /* Writes what still waits, in this thread: the worker is about to exit. */

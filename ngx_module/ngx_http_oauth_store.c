@@ -33,7 +33,6 @@ typedef struct {
     ngx_http_oauth_main_conf_t  *mcf;
     ngx_event_t                  retry;
     ngx_event_t                  sweep;
-    ngx_msec_t                   failed_at;
     ledger_rc_t                  told;     /* last failure that was logged */
     unsigned                     failed:1; /* the last commit was not durable */
 } ngx_http_oauth_store_t;
@@ -78,24 +77,7 @@ ngx_http_oauth_store_writable(void)
 
     store = &ngx_http_oauth_worker_store;
 
-    if (store->ledger == NULL) {
-        return 0;
-    }
-
-    /* after a failure one exchange a second finds out whether it lasts */
-
-    if (store->failed
-        && (ngx_msec_t) (ngx_current_msec - store->failed_at)
-           < NGX_HTTP_OAUTH_STORE_RETRY)
-    {
-        return 0;
-    }
-
-    if (store->failed) {
-        store->failed_at = ngx_current_msec;
-    }
-
-    return 1;
+    return store->ledger != NULL && !store->failed;
 }
 
 
@@ -106,19 +88,38 @@ ngx_http_oauth_store_failed(ledger_rc_t rc, ngx_log_t *log)
 
     store = &ngx_http_oauth_worker_store;
 
-    store->failed = 1;
-    store->failed_at = ngx_current_msec;
+    if (!store->failed || store->told != rc) {
+        ngx_log_error(NGX_LOG_CRIT, log, 0,
+                      "oauth gateway cannot write to its store \"%V\": %s",
+                      &store->mcf->path, ngx_http_oauth_store_error(rc));
+    }
 
-    ngx_log_error(NGX_LOG_CRIT, log, 0,
-                  "oauth gateway cannot write to its store \"%V\": %s",
-                  &store->mcf->path, ngx_http_oauth_store_error(rc));
+    store->failed = 1;
+    store->told = rc;
+
+    /* probes find out when it can be written again, not exchanges */
+
+    if (!ngx_exiting && !store->retry.timer_set) {
+        ngx_add_timer(&store->retry, NGX_HTTP_OAUTH_STORE_RETRY);
+    }
 }
 
 
 void
 ngx_http_oauth_store_succeeded(void)
 {
-    ngx_http_oauth_worker_store.failed = 0;
+    ngx_http_oauth_store_t  *store;
+
+    store = &ngx_http_oauth_worker_store;
+
+    if (store->failed) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "oauth gateway can write to its store \"%V\" again",
+                      &store->mcf->path);
+    }
+
+    store->failed = 0;
+    store->told = LEDGER_OK;
 }
 
 
@@ -629,7 +630,14 @@ ngx_http_oauth_store_open(ngx_http_oauth_store_t *store, ngx_log_t *log)
 static void
 ngx_http_oauth_store_retry(ngx_event_t *ev)
 {
-    ngx_http_oauth_store_open(ev->data, ev->log);
+    ngx_http_oauth_store_t *store = ev->data;
+
+    if (store->ledger == NULL) {
+        ngx_http_oauth_store_open(store, ev->log);
+
+    } else {
+        ngx_http_oauth_commit_probe();
+    }
 }
 
 

@@ -218,6 +218,17 @@ LEDGER_MUST_USE ledger_rc_t ledger_apply(ledger_t *ledger,
     const ledger_record_t *records, size_t n, ledger_effects_t *effects);
 
 
+/*
+ * ledger_probe() finds out whether the store can be written: it takes and
+ * gives back the room that a large batch needs, each in a durable commit.
+ * For a caller whose ledger_apply() failed, and in its thread.
+ *
+ * LEDGER_OK; LEDGER_FULL; LEDGER_IO; LEDGER_CORRUPT; LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_probe(ledger_t *ledger);
+
+
 /* A read-only answer about one token. */
 
 typedef struct {

@@ -10,6 +10,11 @@
 #include "ledger_work.h"
 
 
+/* Some dozens of exchanges with all their rows, and a store of 1 MB has it. */
+#define LEDGER_PROBE_SIZE  262144
+
+
+static ledger_rc_t ledger_probe_room(ledger_t *ledger, size_t size);
 static ledger_rc_t ledger_apply_batch(ledger_work_t *work,
     const ledger_record_t *records, size_t n);
 static ledger_rc_t ledger_apply_begin(ledger_work_t *work);
@@ -33,6 +38,40 @@ static const ledger_rule_pt  ledger_rules[] = {
     ledger_apply_reinstate,
     ledger_apply_sweep
 };
+
+
+ledger_rc_t
+ledger_probe(ledger_t *ledger)
+{
+    ledger_rc_t  rc;
+
+    rc = ledger_probe_room(ledger, LEDGER_PROBE_SIZE);
+
+    return rc == LEDGER_OK ? ledger_probe_room(ledger, 0) : rc;
+}
+
+
+static ledger_rc_t
+ledger_probe_room(ledger_t *ledger, size_t size)
+{
+    ledger_rc_t    rc;
+    ledger_view_t  view;
+
+    rc = ledger_store_write(ledger, &view);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_store_room(&view, size);
+
+        if (rc == LEDGER_OK) {
+            rc = ledger_store_commit(&view);
+
+        } else {
+            ledger_store_abort(&view);
+        }
+    }
+
+    return rc == LEDGER_BUSY ? LEDGER_IO : rc;
+}
 
 
 ledger_rc_t

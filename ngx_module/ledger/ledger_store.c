@@ -23,6 +23,9 @@
  */
 
 #ifndef _GNU_SOURCE
+/* The row in "meta" that a probe takes room with. */
+#define LEDGER_STORE_ROOM  "room"
+
 #define _GNU_SOURCE  /* nanosleep() */
 #endif
 
@@ -755,6 +758,35 @@ ledger_store_move(MDB_cursor *cursor, MDB_val *key, MDB_val *value,
     }
 
     return mdb_cursor_get(cursor, key, value, MDB_PREV);
+}
+
+
+ledger_rc_t
+ledger_store_room(ledger_view_t *view, size_t size)
+{
+    int      rc;
+    MDB_val  key, value;
+
+    key.mv_data = (void *) (uintptr_t) LEDGER_STORE_ROOM;
+    key.mv_size = sizeof(LEDGER_STORE_ROOM) - 1;
+
+    if (size == 0) {
+        return ledger_store_rc(mdb_del(view->txn,
+                                       view->ledger->tables[LEDGER_META],
+                                       &key, NULL));
+    }
+
+    value.mv_data = NULL;
+    value.mv_size = size;
+
+    rc = mdb_put(view->txn, view->ledger->tables[LEDGER_META], &key, &value,
+                 MDB_RESERVE);
+
+    if (rc == 0) {
+        memset(value.mv_data, 0, size);
+    }
+
+    return ledger_store_rc(rc);
 }
 
 

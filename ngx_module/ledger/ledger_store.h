@@ -150,6 +150,11 @@ void ledger_store_abort(ledger_view_t *view);
 void ledger_store_check_readers(ledger_t *ledger);
 
 
+/* Takes "size" bytes of room, or gives it back with 0. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_room(ledger_view_t *view,
+    size_t size);
+
 LEDGER_MUST_USE ledger_rc_t ledger_store_number(ledger_view_t *view,
     const char *name, uint64_t *value);
 LEDGER_MUST_USE ledger_rc_t ledger_store_set_number(ledger_view_t *view,
