@@ -282,7 +282,7 @@ sub options ($)
             push @{$o{header}}, "X-OAuth-Owner: $1";
 
         } elsif ($word =~ /^(client|grant|scope|path|as)=(.*)$/) {
-            $o{set}{$1} = $2 =~ s/%20/ /gr;
+            $o{set}{$1} = $2;
 
         } elsif ($word =~ /^\w+=/) {
             push @{$o{args}}, $word;
@@ -308,7 +308,7 @@ sub exchange ($$$)
                 @$grant[1 .. $#$grant]);
 
     push @body, "client_id=$client" if $client ne '';
-    push @body, "scope=" . escape $o->{set}{scope}
+    push @body, 'scope=' . escape $o->{set}{scope} =~ s/%20/ /gr
         if defined $o->{set}{scope};
 
     return {

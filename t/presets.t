@@ -192,7 +192,7 @@ POST /token?t=3&grant_type=account_credentials&account_id=acc
 call 1
 POST /token?t=4&grant_type=account_credentials&account_id=acc&index=0
 | Authorization: Basic YXBwOnNlY3JldA==
-call 1 : 409 | tenant=acc | limit.per.2=zoom_index
+call 1 : 409 | tenant=acc | limit.per.2=$zoom_index
 call 2
 call 3
 call 4
