@@ -575,7 +575,7 @@ void ngx_http_oauth_flight_cleanup(ngx_http_oauth_ctx_t *ctx);
  *
  * ngx_http_oauth_replay() answers a refresh from what is kept.  What it
  * returns ends the request, but NGX_DECLINED: nothing is kept for it;
- * NGX_ABORT: it is, but for another client.
+ * NGX_ABORT: it is, for another client, and the token was rotated.
  */
 
 ngx_int_t ngx_http_oauth_replay_print(ngx_http_request_t *r,

@@ -214,7 +214,10 @@ ngx_http_oauth_replay(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     }
 
     if (!ledger_fingerprint_equal(&owner.client, &print.client)) {
-        return NGX_ABORT;
+        /* of a token that still stands, the provider checks who asks */
+
+        return ctx->verdict == LEDGER_VERDICT_ROTATED ? NGX_ABORT
+                                                      : NGX_DECLINED;
     }
 
     if (!ledger_fingerprint_equal(&owner.request, &print.request)
