@@ -247,6 +247,25 @@ for (const rotate of [false, true]) {
 }
 
 
+test('a session that ends again right after its refresh', async () => {
+    const t = await setUp();
+    const conn = await t.byCode('ann@acme.com', 'invoices');
+
+    for (let i = 1; i <= 3; i++) {
+        const session = conn.accessToken;
+
+        t.sf.truth.expireAccess(session);
+        assert.equal((await query(conn)).records[0].Name, 'Acme');
+        assert.notEqual(conn.accessToken, session);
+
+        /* A kept answer with a dead token may be met once, not for long. */
+        assert.ok(t.sf.counts.dead <= 3 * i, `${t.sf.counts.dead} calls`);
+    }
+
+    await t.tearDown();
+});
+
+
 test('the form of Salesforce: code and sentence reach the user', async () => {
     const t = await setUp({ policy: NATIVE(409) });
     const first = await t.byPassword('ann@acme.com', 'invoices');
