@@ -122,8 +122,7 @@ ledger_kept_usable(ledger_work_t *work, const ledger_token_id_t *id)
         return rc;
     }
 
-    return row.revoked || row.connection != work->subject.c.id
-           ? LEDGER_NOT_FOUND : LEDGER_OK;
+    return row.revoked ? LEDGER_NOT_FOUND : LEDGER_OK;
 }
 
 

@@ -791,6 +791,11 @@ test_late_answer(void **state)
     scene_keep(&late, "late", 'p', T0 + WINDOW);
     apply(late);
 
+    /* the same moment leaves open which was first: then it stays rotated */
+
+    late.u.exchange.sent_at = T0 + 2000;
+    apply(late);
+
     assert_verdict("a4", T0 + 3000, ACTIVE);
     assert_verdict("r2", T0 + 3000, ROTATED);
     assert_verdict("r3", T0 + 3000, ACTIVE);

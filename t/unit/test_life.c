@@ -89,7 +89,7 @@ typedef struct {
 
 static scene_t      *s;
 static life_t        lives[LIVES];
-static int           nlives;
+static int           nlives, last;
 static ledger_ms_t   now;
 static uint64_t      chance;
 static unsigned      names;
@@ -602,9 +602,10 @@ step(void)
         memset(&lives[i].before.provider, 0, sizeof(ledger_slice_t));
     }
 
-    /* a life that has seen enough makes room for another */
+    /* mostly the same again; one that has seen enough makes room */
 
     n = nlives ? (int) dice((unsigned) nlives) : 0;
+    n = dice(2) && last < nlives ? last : n;
 
     if (nlives == 0 || event == CONNECT || lives[n].ntokens > TOKENS - 2) {
         n = nlives < LIVES ? nlives++ : (int) dice(LIVES);
@@ -620,6 +621,7 @@ step(void)
     }
 
     lives[n].last = event;
+    last = n;
 
     for (i = 0; i < nlives; i++) {
         check_life(&lives[i], event, i == n);
@@ -641,6 +643,7 @@ test_every_order(void **state)
         now = SCENE_NOW;
         names = 0;
         nlives = 0;
+        last = 0;
         s = scene_create(1u << 28);
 
         for (k = 0; k < length; k++) {
