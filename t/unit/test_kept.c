@@ -366,9 +366,12 @@ test_superseded_by_its_own_exchange(void **state)
     apply(scene_connect("p", "u", "b1", "q1", T0));
     apply(scene_connect("o", "", "a1", "r1", T0 - 5000));
 
-    /* its answer names the user, whose slot has a newer one (R8) */
+    /*
+     * its answer, which was here before the other opened but is told only
+     * now, names the user, whose slot has that newer one (R8)
+     */
 
-    record = scene_refresh("r1", "a2", "r2", T0 + 1000);
+    record = scene_refresh("r1", "a2", "r2", T0 - 1000);
     record.u.exchange.user = scene_text("u");
     scene_keep(&record, "sealed", 'p', T0 + WINDOW);
     apply(record);
@@ -377,6 +380,19 @@ test_superseded_by_its_own_exchange(void **state)
     assert_verdict("r2", T0 + 1000, SUPERSEDED);
     assert_not_kept("r1", T0 + 1000);
     assert_int_equal(rows(), 0);
+
+    /* one that came later shows that the provider kept both */
+
+    apply(scene_connect("o", "", "c1", "s1", T0 - 5000));
+
+    record = scene_refresh("s1", "c2", "s2", T0 + 1000);
+    record.u.exchange.user = scene_text("u");
+    scene_keep(&record, "sealed", 'p', T0 + WINDOW);
+    apply(record);
+
+    assert_effect(LEDGER_SUPERSESSION, 0);
+    assert_effect(LEDGER_OVERFULL, 1);
+    assert_kept("s1", T0 + 1000, "sealed");
 }
 
 
