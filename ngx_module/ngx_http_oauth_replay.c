@@ -11,6 +11,7 @@
 #define NGX_HTTP_OAUTH_JOIN_MAX  30000
 
 
+static ledger_slice_t ngx_http_oauth_replay_path(ngx_http_request_t *r);
 static ngx_int_t ngx_http_oauth_replay_dpop(ngx_http_request_t *r,
     ledger_slice_t *dpop);
 static ngx_int_t ngx_http_oauth_replay_open(ngx_http_request_t *r,
@@ -46,12 +47,31 @@ ngx_http_oauth_replay_print(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     }
 
     request.provider = ngx_http_oauth_slice(&ctx->provider->name);
-    request.path = ngx_http_oauth_slice(&r->uri);
+    request.path = ngx_http_oauth_replay_path(r);
     request.message = ctx->sources[NGX_HTTP_OAUTH_REQUEST];
 
     return ledger_fingerprint(ngx_http_oauth_store_keyring(), key, &request,
                               &print->request, &print->client)
            == LEDGER_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* As the caller wrote it: a rewrite may lead two hosts' paths to one. */
+
+static ledger_slice_t
+ngx_http_oauth_replay_path(ngx_http_request_t *r)
+{
+    u_char     *args;
+    ngx_str_t   path;
+
+    path = r->unparsed_uri;
+
+    args = ngx_strlchr(path.data, path.data + path.len, '?');
+    if (args) {
+        path.len = args - path.data;
+    }
+
+    return ngx_http_oauth_slice(&path);
 }
 
 

@@ -23,6 +23,9 @@ static void ngx_http_oauth_token_problem(ngx_http_oauth_ctx_t *ctx);
 static ngx_uint_t ngx_http_oauth_token_graceful(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_token_fly(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t mode);
+static ngx_int_t ngx_http_oauth_token_settle(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static void ngx_http_oauth_token_settled(void *data, ngx_uint_t durable);
 static void ngx_http_oauth_token_marked(ngx_http_oauth_ctx_t *ctx,
     ngx_uint_t mode);
 static ngx_int_t ngx_http_oauth_token_refuse(ngx_http_request_t *r,
@@ -308,6 +311,7 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
 
     rc = ngx_http_oauth_token_again(r, ctx);
     if (rc != NGX_DECLINED) {
+        ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
         return rc;
     }
 
@@ -323,10 +327,11 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
     if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
         && mode == NGX_HTTP_OAUTH_MODE_REJECT)
     {
+        ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
         return ngx_http_oauth_token_refuse(r, ctx);
     }
 
-    if (ctx->refresh && ctx->named) {
+    if (ctx->refresh && ctx->named && !ctx->flying) {
         return ngx_http_oauth_token_fly(r, ctx, mode);
     }
 
@@ -361,7 +366,13 @@ ngx_http_oauth_token_again(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     rc = ngx_http_oauth_replay(r, ctx);
 
     if (rc == NGX_ABORT) {
-        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_CLIENT;
+
+        if (ctx->rotated_at) {
+            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_CLIENT;
+        }
+
+        /* of a token that is still current the provider may say yes */
+
         return NGX_DECLINED;
     }
 
@@ -422,8 +433,14 @@ ngx_http_oauth_token_fly(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     switch (rc) {
 
     case NGX_OK:
-        ngx_http_oauth_token_marked(ctx, mode);
-        return ngx_http_oauth_token_forward(r, ctx);
+
+        /*
+         * The flight before this one may have ended after the look at the
+         * ledger: another look, now that nobody else can fly.
+         */
+
+        return ctx->inherited ? ngx_http_oauth_token_settle(r, ctx)
+                              : ngx_http_oauth_token_content(r);
 
     case NGX_DONE:
         return NGX_DONE;
@@ -453,6 +470,56 @@ ngx_http_oauth_token_fly(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_token_marked(ctx, mode);
 
     return ngx_http_oauth_token_forward(r, ctx);
+}
+
+
+/*
+ * A worker that dies at the end of its commit leaves a durable record that
+ * LMDB shows to nobody until the next writer comes.  That is this one: the
+ * record changes nothing, and then the look at the ledger is true.
+ */
+
+static ngx_int_t
+ngx_http_oauth_token_settle(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ledger_record_t  record;
+
+    ctx->inherited = 0;
+
+    ngx_memzero(&record, sizeof(ledger_record_t));
+
+    record.kind = LEDGER_USE;
+    record.at = ngx_http_oauth_now();
+
+    ctx->commit = ngx_http_oauth_commit(&record, ngx_http_oauth_token_settled,
+                                        ctx);
+    if (ctx->commit == NULL) {
+        return ngx_http_oauth_token_content(r);
+    }
+
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_oauth_token_settled(void *data, ngx_uint_t durable)
+{
+    ngx_http_oauth_ctx_t *ctx = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ctx->commit = NULL;
+
+    ngx_http_finalize_request(r, ngx_http_oauth_token_content(r));
+    ngx_http_run_posted_requests(c);
 }
 
 
