@@ -18,7 +18,7 @@ import { StandIn } from './providers/stand-in.js';
 
 
 const HANG_UPS = Number(process.env.E2E_HANGUPS ?? 10000);
-const LANES = 20;
+const LANES = 60;
 
 const port = ports(101);
 const client = { id: 'app', secret: 'secret-of-refresh-hangup' };
