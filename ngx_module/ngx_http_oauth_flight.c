@@ -245,6 +245,8 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
 
     entry = ngx_http_oauth_flight_find(table, &ctx->token, &room);
 
+    ctx->inherited = (entry && entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING);
+
     if (entry && !ngx_http_oauth_flight_over(entry)) {
 
         if (entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING) {

@@ -313,6 +313,7 @@ typedef struct {
     unsigned                       refresh:1;  /* it presents a token */
     unsigned                       named:1;    /* "token" is set */
     unsigned                       flying:1;   /* its flight is ours */
+    unsigned                       inherited:1;    /* from a dead worker */
     unsigned                       waiting:1;  /* for the flight of another */
     unsigned                       replayed:1; /* the answer is a kept one */
     unsigned                       revocation:1; /* not a token request */
@@ -542,7 +543,8 @@ void ngx_http_oauth_flight_init_process(ngx_cycle_t *cycle,
  * request flies, in whatever worker; NGX_DECLINED: the provider has just
  * refused this token to the same fingerprint; NGX_BUSY: too many flights, or
  * a rotation of this token could not be recorded.  With "force" the memory of
- * earlier flights does not count.
+ * earlier flights does not count.  ctx->inherited is set if the flight was
+ * taken over from one that never ended.
  */
 
 ngx_int_t ngx_http_oauth_flight_take(ngx_http_oauth_ctx_t *ctx,
