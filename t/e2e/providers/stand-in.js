@@ -439,6 +439,11 @@ export class StandIn {
             : Object.fromEntries(new URLSearchParams(text));
 
         this.truth.revoke(token);
+        this.sendRevoked(res);
+    }
+
+
+    sendRevoked(res) {
         res.writeHead(200);
         res.end();
     }
