@@ -366,13 +366,7 @@ ngx_http_oauth_token_again(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     rc = ngx_http_oauth_replay(r, ctx);
 
     if (rc == NGX_ABORT) {
-
-        if (ctx->rotated_at) {
-            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_CLIENT;
-        }
-
-        /* of a token that is still current the provider may say yes */
-
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_CLIENT;
         return NGX_DECLINED;
     }
 
