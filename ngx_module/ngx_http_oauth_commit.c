@@ -119,6 +119,13 @@ ngx_http_oauth_commit_connection(const ngx_http_oauth_commit_t *commit)
 }
 
 
+ngx_uint_t
+ngx_http_oauth_commit_busy(void)
+{
+    return ngx_http_oauth_writer->busy;
+}
+
+
 void
 ngx_http_oauth_commit_probe(void)
 {

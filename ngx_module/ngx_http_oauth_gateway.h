@@ -804,6 +804,10 @@ uint64_t ngx_http_oauth_commit_connection(
 /* Finds out, as a commit does, whether the store can be written again. */
 
 void ngx_http_oauth_commit_probe(void);
+
+/* Whether a batch is being written: the ledger must stay open. */
+
+ngx_uint_t ngx_http_oauth_commit_busy(void);
 ngx_int_t ngx_http_oauth_commit_init(ngx_cycle_t *cycle);
 
 /* Writes what still waits, in this thread: the worker is about to exit. */

@@ -599,13 +599,16 @@ ngx_http_oauth_store_open(ngx_http_oauth_store_t *store, ngx_log_t *log)
 
     if (rc == LEDGER_OK) {
 
-        if (store->told != LEDGER_OK) {
+        if (store->told != LEDGER_OK && !store->failed) {
             ngx_log_error(NGX_LOG_NOTICE, log, 0,
                           "oauth gateway has its store \"%V\" again",
                           &store->mcf->path);
         }
 
-        store->told = LEDGER_OK;
+        if (!store->failed) {
+            store->told = LEDGER_OK;
+        }
+
         ledger_warm(store->ledger, NGX_HTTP_OAUTH_WARM_MAX);
 
         return;
@@ -632,10 +635,23 @@ ngx_http_oauth_store_retry(ngx_event_t *ev)
 {
     ngx_http_oauth_store_t *store = ev->data;
 
+    /*
+     * After a failed write of its meta page LMDB refuses this environment
+     * for good: a fresh one does not, and a probe shows whether it is well.
+     */
+
+    if (store->ledger && store->told == LEDGER_IO
+        && !ngx_http_oauth_commit_busy())
+    {
+        ledger_close(store->ledger);
+        store->ledger = NULL;
+    }
+
     if (store->ledger == NULL) {
         ngx_http_oauth_store_open(store, ev->log);
+    }
 
-    } else {
+    if (store->ledger && store->failed) {
         ngx_http_oauth_commit_probe();
     }
 }
