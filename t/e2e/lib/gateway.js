@@ -272,8 +272,16 @@ ${config(this.dir)}
 }
 
 
+/* A zombie has closed its sockets; one that is about to be has not. */
 function alive(pid) {
-    return title(pid) !== '';
+    try {
+        const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+
+        return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+
+    } catch {
+        return false;
+    }
 }
 
 
