@@ -268,6 +268,8 @@ typedef struct {
     ngx_queue_t                    flight_queue; /* owned, or waiting */
     ngx_queue_t                    order_queue;  /* waiting */
     uint64_t                       flight_serial;
+    uint64_t                       share_serial; /* of the flight waited for,
+                                                    if it is the same */
     ngx_msec_t                     wait_until;
     ledger_ms_t                    waited_since;
 
@@ -540,7 +542,8 @@ void ngx_http_oauth_flight_init_process(ngx_cycle_t *cycle,
 /*
  * ngx_http_oauth_flight_take() takes the flight of ctx->token for this
  * request.  NGX_OK: it is ours, and must be ended; NGX_AGAIN: another
- * request flies, in whatever worker; NGX_DECLINED: the provider has just
+ * request flies, in whatever worker, or has landed and those who share its
+ * answer have not all taken it; NGX_DECLINED: the provider has just
  * refused this token to the same fingerprint; NGX_BUSY: too many flights, or
  * a rotation of this token could not be recorded.  With "force" the memory of
  * earlier flights does not count.  ctx->inherited is set if the flight was
