@@ -2,6 +2,8 @@
 use lib 't';
 use OAuthGateway;
 
+our $conf = "$ENV{PWD}/conf/providers";
+
 add_block_preprocessor(sub {
     my ($block) = @_;
 
@@ -267,6 +269,45 @@ refresh 1 as=3 path=/q
 connect 4 path=/r
 refresh 4 as=5 path=/r
 refresh 4 as=9 path=/r : 400 | type=urn:oauth-gateway:rotated
+
+=== TEST: the preset of Entra has always
+--- http_config eval
+"include $::conf/entra.conf;
+ oauth_provider mine from entra { replay 0; }"
+--- config
+    location = /token { oauth_token_endpoint mine; proxy_pass http://provider; }
+    location /api { oauth_guard mine; proxy_set_header X-Verdict $oauth_verdict; proxy_pass http://provider; }
+--- steps
+connect 1
+refresh 1 as=2
+refresh 1 as=3
+refresh 1 as=4
+call 4 : 200 | verdict=active
+
+=== TEST: the preset of Xero has some
+--- http_config eval
+"include $::conf/xero.conf;
+ oauth_provider mine from xero { replay 0; }"
+--- config
+    location = /token { oauth_token_endpoint mine; proxy_pass http://provider; }
+    location /api { oauth_guard mine; proxy_set_header X-Verdict $oauth_verdict; proxy_pass http://provider; }
+--- steps
+connect 1
+refresh 1 as=2
+refresh 1 as=3
+call 3 : 200 | verdict=active
+
+=== TEST: the preset of Salesforce has none
+--- http_config eval
+"include $::conf/salesforce.conf;
+ oauth_provider mine from salesforce { replay 0; }"
+--- config
+    set $salesforce_host $host;
+    location = /token { oauth_token_endpoint mine; proxy_pass http://provider; }
+--- steps
+connect 1
+refresh 1 as=2
+refresh 1 as=3 : 400 | type=urn:oauth-gateway:rotated
 
 === TEST: grace without a time
 --- provider

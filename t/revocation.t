@@ -88,7 +88,6 @@ refresh 1 as=9 u=jane : 400 | type=urn:oauth-gateway:revoked
 connect 1 u=jane
 POST /revoke?token=rt-canary-1 : 200
 call 1 : 409 | type=urn:oauth-gateway:revoked
---- may_leak
 
 === TEST: all tokens of the connection go with it
 --- steps
