@@ -272,15 +272,21 @@ ${config(this.dir)}
 }
 
 
-/* A zombie has closed its sockets; one that is about to be has not. */
+/* Whether a thread of it is left that is no zombie: they hold the sockets. */
 function alive(pid) {
-    try {
-        const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const state = file => {
+        const stat = fs.readFileSync(file, 'latin1');
 
-        return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+        return stat[stat.lastIndexOf(')') + 2];
+    };
+
+    try {
+        return fs.readdirSync(`/proc/${pid}/task`).some(
+            t => !'ZX'.includes(state(`/proc/${pid}/task/${t}/stat`)));
 
     } catch {
-        return false;
+        /* one of them ended meanwhile; without the directory all have */
+        return fs.existsSync(`/proc/${pid}/task`);
     }
 }
 
