@@ -92,8 +92,8 @@ check_tap() {
 
     if [ $bad != 0 ]; then
         say "  failed: $name (exit status $status)"
-        { grep -a -A 12 '^ *not ok [0-9]' "$out" || tail "$out"; } \
-            | sed -n 1,60p >&2
+        { grep -a -E '^ *not ok [0-9]|^#' "$out" || tail "$out"; } \
+            | cut -c 1-400 | sed -n 1,60p >&2
     fi
 
     { printf '# %s\n' "$name"; cat "$out"; } >>"$log"
