@@ -381,6 +381,10 @@ char *ngx_http_oauth_provider_block(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_http_oauth_provider_t *ngx_http_oauth_provider_find(
     ngx_http_oauth_main_conf_t *mcf, ngx_str_t *name);
 
+/* The word of a limit's key; empty for a variable. */
+
+ngx_str_t *ngx_http_oauth_limit_word(ngx_uint_t kind);
+
 /* Parses a mode word or variable; "allowed" is a mask of 1 << mode. */
 
 char *ngx_http_oauth_mode_parse(ngx_conf_t *cf, ngx_str_t *word,
@@ -439,13 +443,9 @@ char *ngx_http_oauth_json_variable(ngx_conf_t *cf, ngx_command_t *cmd,
 json_t *ngx_http_oauth_source(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t source);
 
-/*
- * Words of the tables, for variables, logs and documents alike; an empty
- * one for 0.
- */
+/* The verdict's word, for variables and marks alike; empty for 0. */
 
 ngx_str_t *ngx_http_oauth_verdict_word(ngx_uint_t verdict);
-ngx_str_t *ngx_http_oauth_problem_word(ngx_uint_t problem);
 
 
 /* ngx_http_oauth_body.c: request bodies, read whole or peeked at */
@@ -713,11 +713,6 @@ ngx_int_t ngx_http_oauth_refusal_token(ngx_http_request_t *r,
 ngx_int_t ngx_http_oauth_refusal_page(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 
-/* Adds OAuth-Connection-Status; takes away the provider's own. */
-
-ngx_int_t ngx_http_oauth_refusal_mark(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx);
-
 /*
  * Texts for variables, made once a request and in its pool; empty if there
  * is nothing to tell.  NGX_OK or NGX_ERROR.
@@ -728,13 +723,55 @@ ngx_int_t ngx_http_oauth_refusal_detail(ngx_http_request_t *r,
 ngx_int_t ngx_http_oauth_refusal_document(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
 
+
+/* ngx_http_oauth_problem.c: why a request is refused */
+
+/* Its word, for logs and documents alike; empty for 0. */
+
+const ngx_str_t *ngx_http_oauth_problem_word(ngx_uint_t problem);
+
+
+/* ngx_http_oauth_facts.c: what the ledger tells of it */
+
 /*
  * Whether a slot of the connection is contested (R7): 1, or 0 also where
  * that is not known.
  */
 
-ngx_int_t ngx_http_oauth_refusal_contested(ngx_http_request_t *r,
+ngx_uint_t ngx_http_oauth_contested(ngx_http_oauth_ctx_t *ctx);
+
+
+/* ngx_http_oauth_mark.c: OAuth-Connection-Status */
+
+/* Adds the field where it is due; takes away the provider's own. */
+
+ngx_int_t ngx_http_oauth_mark(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
+
+
+/* ngx_http_oauth_local.c: answers of the gateway's own */
+
+/*
+ * Sends an answer whose other header fields are set.  Of its arguments only
+ * the text must live on, in the request's pool.  The result is that of the
+ * header and body filters.
+ */
+
+ngx_int_t ngx_http_oauth_local_send(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *type, ngx_str_t *text);
+
+/*
+ * A body filter can end a request with a status only: the page that nginx
+ * makes for it is replaced by ctx->page on its way out.
+ */
+
+void ngx_http_oauth_local_page_header(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_local_page_body(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in);
+
+
+/* ngx_http_oauth_text.c: text from outside, made fit to be shown */
 
 /* RFC 3339, UTC, milliseconds: "2026-11-22T17:48:29.000Z". */
 

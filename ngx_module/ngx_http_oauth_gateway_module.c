@@ -15,10 +15,6 @@ typedef struct {
 static ngx_int_t ngx_http_oauth_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_oauth_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
-static ngx_int_t ngx_http_oauth_page_header(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx);
-static ngx_int_t ngx_http_oauth_page_body(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in);
 static void ngx_http_oauth_ctx_cleanup(void *data);
 static u_char *ngx_http_oauth_log_handler(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
@@ -182,7 +178,9 @@ ngx_http_oauth_header_filter(ngx_http_request_t *r)
     }
 
     if (ctx->page_due && !ctx->page_sent) {
-        return ngx_http_oauth_page_header(r, ctx);
+        ngx_http_oauth_local_page_header(r, ctx);
+
+        return ngx_http_next_header_filter(r);
     }
 
     if (ctx->local) {
@@ -216,7 +214,7 @@ ngx_http_oauth_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     if (ctx->page_sent) {
-        return ngx_http_oauth_page_body(r, ctx, in);
+        return ngx_http_oauth_local_page_body(r, ctx, in);
     }
 
     rc = ngx_http_oauth_capture_body(r, ctx, in);
@@ -228,7 +226,7 @@ ngx_http_oauth_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 ngx_int_t
 ngx_http_oauth_next_header(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
-    if (ngx_http_oauth_refusal_mark(r, ctx) != NGX_OK) {
+    if (ngx_http_oauth_mark(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -240,69 +238,6 @@ ngx_int_t
 ngx_http_oauth_next_body(ngx_http_request_t *r, ngx_chain_t *in)
 {
     return ngx_http_next_body_filter(r, in);
-}
-
-
-/*
- * A body filter can end a request with a status only: the page that nginx
- * makes for it is replaced on its way out.
- */
-
-static ngx_int_t
-ngx_http_oauth_page_header(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
-{
-    ctx->page_sent = 1;
-    ctx->local = 1;
-
-    ngx_http_clear_accept_ranges(r);
-    ngx_http_clear_last_modified(r);
-    ngx_http_clear_etag(r);
-    ngx_http_clear_content_length(r);
-
-    r->headers_out.content_type = ctx->page_type;
-    r->headers_out.content_type_len = ctx->page_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-    ngx_str_null(&r->headers_out.charset);
-    r->headers_out.content_length_n = ctx->page.len;
-
-    return ngx_http_next_header_filter(r);
-}
-
-
-static ngx_int_t
-ngx_http_oauth_page_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
-    ngx_chain_t *in)
-{
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl, out;
-
-    for (cl = in; cl; cl = cl->next) {
-        cl->buf->pos = cl->buf->last;
-    }
-
-    if (ctx->page.len == 0) {
-        return ngx_http_next_body_filter(r, NULL);
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->memory = 1;
-    b->start = ctx->page.data;
-    b->pos = ctx->page.data;
-    b->last = ctx->page.data + ctx->page.len;
-    b->end = b->last;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    ctx->page.len = 0;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_next_body_filter(r, &out);
 }
 
 

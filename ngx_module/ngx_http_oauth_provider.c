@@ -166,15 +166,14 @@ static ngx_http_oauth_provider_directive_t
 };
 
 
-static struct {
-    ngx_str_t                   word;
-    ngx_uint_t                  kind;
-} ngx_http_oauth_limit_keys[] = {
-    { ngx_string("user"), LEDGER_KEY_USER },
-    { ngx_string("tenant"), LEDGER_KEY_TENANT },
-    { ngx_string("client"), LEDGER_KEY_CLIENT },
-    { ngx_string("scope"), LEDGER_KEY_SCOPE },
-    { ngx_null_string, 0 }
+/* Indexed by ledger_limit_key_kind_t. */
+
+static ngx_str_t  ngx_http_oauth_limit_words[] = {
+    ngx_null_string,
+    ngx_string("user"),
+    ngx_string("tenant"),
+    ngx_string("client"),
+    ngx_string("scope")
 };
 
 
@@ -313,6 +312,13 @@ ngx_http_oauth_provider_find(ngx_http_oauth_main_conf_t *mcf, ngx_str_t *name)
     }
 
     return NULL;
+}
+
+
+ngx_str_t *
+ngx_http_oauth_limit_word(ngx_uint_t kind)
+{
+    return &ngx_http_oauth_limit_words[kind < LEDGER_KEY_VARIABLE ? kind : 0];
 }
 
 
@@ -623,11 +629,9 @@ ngx_http_oauth_provider_limit_key(ngx_conf_t *cf, ngx_str_t *word,
 
     ngx_memzero(key, sizeof(ngx_http_oauth_limit_key_t));
 
-    for (i = 0; ngx_http_oauth_limit_keys[i].word.len; i++) {
-        if (ngx_strcmp(word->data, ngx_http_oauth_limit_keys[i].word.data)
-            == 0)
-        {
-            key->kind = ngx_http_oauth_limit_keys[i].kind;
+    for (i = LEDGER_KEY_USER; i < LEDGER_KEY_VARIABLE; i++) {
+        if (ngx_strcmp(word->data, ngx_http_oauth_limit_words[i].data) == 0) {
+            key->kind = i;
             return NGX_CONF_OK;
         }
     }

@@ -428,16 +428,7 @@ static ngx_int_t
 ngx_http_oauth_replay_send(ngx_http_request_t *r, ngx_str_t *type,
     ngx_str_t *text)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_str_t     no_store, no_cache;
-    ngx_chain_t   out;
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_type = *type;
-    r->headers_out.content_type_len = type->len;
-    r->headers_out.content_type_lowcase = NULL;
-    r->headers_out.content_length_n = text->len;
+    ngx_str_t  no_store, no_cache;
 
     /* RFC 6749, 5.1 */
 
@@ -450,25 +441,5 @@ ngx_http_oauth_replay_send(ngx_http_request_t *r, ngx_str_t *type,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->memory = 1;
-    b->pos = text->data;
-    b->last = text->data + text->len;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_oauth_local_send(r, NGX_HTTP_OK, type, text);
 }

@@ -177,27 +177,6 @@ static ngx_str_t  ngx_http_oauth_actions[] = {
 };
 
 
-/* Indexed by ngx_http_oauth_problem_e. */
-
-static ngx_str_t  ngx_http_oauth_problems[] = {
-    ngx_null_string,
-    ngx_string("superseded"),
-    ngx_string("revoked"),
-    ngx_string("broken"),
-    ngx_string("expired"),
-    ngx_string("rotated"),
-    ngx_string("unknown"),
-    ngx_string("invalid-request"),
-    ngx_string("too-large"),
-    ngx_string("invalid-credentials"),
-    ngx_string("misplaced-grant"),
-    ngx_string("unavailable"),
-    ngx_string("other-client"),
-    ngx_string("refused-before"),
-    ngx_string("busy")
-};
-
-
 static ngx_http_variable_t  ngx_http_oauth_variables[] = {
 
     { ngx_string("oauth_verdict"), NULL, ngx_http_oauth_word_variable,
@@ -287,17 +266,6 @@ ngx_http_oauth_verdict_word(ngx_uint_t verdict)
     }
 
     return &ngx_http_oauth_verdicts[verdict];
-}
-
-
-ngx_str_t *
-ngx_http_oauth_problem_word(ngx_uint_t problem)
-{
-    if (problem > NGX_HTTP_OAUTH_PROBLEM_BUSY) {
-        problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
-    }
-
-    return &ngx_http_oauth_problems[problem];
 }
 
 
@@ -987,7 +955,7 @@ static ngx_int_t
 ngx_http_oauth_contested_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_int_t              contested;
+    ngx_uint_t             contested;
     ngx_http_oauth_ctx_t  *ctx;
 
     v->not_found = 1;
@@ -997,7 +965,7 @@ ngx_http_oauth_contested_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    contested = ngx_http_oauth_refusal_contested(r, ctx);
+    contested = ngx_http_oauth_contested(ctx);
 
     ngx_http_oauth_variable_text(v, (u_char *) (contested ? "1" : "0"), 1);
 
