@@ -432,6 +432,14 @@ ngx_uint_t ngx_http_oauth_mode(ngx_http_request_t *r,
 /* ngx_http_oauth_variables.c */
 
 ngx_int_t ngx_http_oauth_variables_add(ngx_conf_t *cf);
+
+/* The verdict's word, for variables and marks alike; empty for 0. */
+
+ngx_str_t *ngx_http_oauth_verdict_word(ngx_uint_t verdict);
+
+
+/* ngx_http_oauth_members.c: members of messages, by prefix and oauth_json */
+
 char *ngx_http_oauth_json_variable(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -442,10 +450,6 @@ char *ngx_http_oauth_json_variable(ngx_conf_t *cf, ngx_command_t *cmd,
 
 json_t *ngx_http_oauth_source(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t source);
-
-/* The verdict's word, for variables and marks alike; empty for 0. */
-
-ngx_str_t *ngx_http_oauth_verdict_word(ngx_uint_t verdict);
 
 
 /* ngx_http_oauth_body.c: request bodies, read whole or peeked at */
