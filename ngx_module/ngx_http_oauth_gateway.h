@@ -219,8 +219,6 @@ typedef struct {
     ngx_http_oauth_mode_t          broken;
     ngx_flag_t                     details;
 
-    unsigned                       token_set:1;
-    unsigned                       guard_set:1;
     unsigned                       from_set:1;
 } ngx_http_oauth_loc_conf_t;
 
@@ -343,7 +341,7 @@ typedef struct {
 extern ngx_module_t  ngx_http_oauth_gateway_module;
 
 
-/* ngx_http_oauth_gateway_module.c */
+/* ngx_http_oauth_ctx.c: the state of a request */
 
 /*
  * The request's state, or NULL if no location of ours has seen it.  The
@@ -358,12 +356,6 @@ ngx_http_oauth_ctx_t *ngx_http_oauth_ctx_make(ngx_http_request_t *r);
 const ledger_connection_t *ngx_http_oauth_connection(
     ngx_http_oauth_ctx_t *ctx);
 
-/* The filters behind this module's; the first marks the answer's header. */
-
-ngx_int_t ngx_http_oauth_next_header(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx);
-ngx_int_t ngx_http_oauth_next_body(ngx_http_request_t *r, ngx_chain_t *in);
-
 /*
  * ngx_http_oauth_mask_errors() keeps the query string out of the error log;
  * ngx_http_oauth_mask_log() out of $request as well, and so out of nginx's
@@ -372,6 +364,15 @@ ngx_int_t ngx_http_oauth_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 
 void ngx_http_oauth_mask_errors(ngx_http_request_t *r);
 void ngx_http_oauth_mask_log(ngx_http_request_t *r);
+
+
+/* ngx_http_oauth_gateway_module.c */
+
+/* The filters behind this module's; the first marks the answer's header. */
+
+ngx_int_t ngx_http_oauth_next_header(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 
 
 /* ngx_http_oauth_provider.c: the oauth_provider block */
@@ -385,13 +386,18 @@ ngx_http_oauth_provider_t *ngx_http_oauth_provider_find(
 
 ngx_str_t *ngx_http_oauth_limit_word(ngx_uint_t kind);
 
-/* Parses a mode word or variable; "allowed" is a mask of 1 << mode. */
 
-char *ngx_http_oauth_mode_parse(ngx_conf_t *cf, ngx_str_t *word,
-    ngx_uint_t allowed, ngx_http_oauth_mode_t *mode);
+/* ngx_http_oauth_value.c: VALUEs and modes, compiled and evaluated */
 
+/*
+ * Compile a VALUE, whose text must live as long as cf->pool: into *cv,
+ * NGX_OK or NGX_ERROR; or into the pool, NULL on error.  Errors are logged.
+ */
 
-/* ngx_http_oauth_value.c: evaluation of VALUEs */
+ngx_int_t ngx_http_oauth_value_compile(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *cv);
+ngx_http_complex_value_t *ngx_http_oauth_value_new(ngx_conf_t *cf,
+    ngx_str_t *text);
 
 /*
  * ngx_http_oauth_value_open() sets the variable cache aside, so that a map
@@ -422,6 +428,11 @@ void ngx_http_oauth_value_close(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_oauth_value_first(ngx_http_request_t *r,
     ngx_array_t *values, ngx_str_t *value);
+
+/* Parses a mode word or variable; "allowed" is a mask of 1 << mode. */
+
+char *ngx_http_oauth_mode_parse(ngx_conf_t *cf, ngx_str_t *word,
+    ngx_uint_t allowed, ngx_http_oauth_mode_t *mode);
 
 /* The mode that holds for this request: opens a scope of its own. */
 

@@ -177,27 +177,16 @@ static ngx_str_t  ngx_http_oauth_limit_words[] = {
 };
 
 
-static struct {
-    ngx_str_t                   word;
-    ngx_uint_t                  mode;
-} ngx_http_oauth_modes[] = {
-    { ngx_string("pass"), NGX_HTTP_OAUTH_MODE_PASS },
-    { ngx_string("flag"), NGX_HTTP_OAUTH_MODE_FLAG },
-    { ngx_string("reject"), NGX_HTTP_OAUTH_MODE_REJECT },
-    { ngx_null_string, 0 }
-};
-
-
 char *
 ngx_http_oauth_provider_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_oauth_main_conf_t *mcf = conf;
 
-    char                        *rv;
-    ngx_str_t                   *value;
-    ngx_conf_t                   save;
-    ngx_http_oauth_block_t       block;
-    ngx_http_oauth_provider_t   *p, *other, **slot;
+    char                       *rv;
+    ngx_str_t                  *value;
+    ngx_conf_t                  save;
+    ngx_http_oauth_block_t      block;
+    ngx_http_oauth_provider_t  *p, *other, **slot;
 
     value = cf->args->elts;
 
@@ -319,55 +308,6 @@ ngx_str_t *
 ngx_http_oauth_limit_word(ngx_uint_t kind)
 {
     return &ngx_http_oauth_limit_words[kind < LEDGER_KEY_VARIABLE ? kind : 0];
-}
-
-
-char *
-ngx_http_oauth_mode_parse(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
-    ngx_http_oauth_mode_t *mode)
-{
-    ngx_uint_t                         i;
-    ngx_http_compile_complex_value_t   ccv;
-
-    mode->variable = NULL;
-
-    if (ngx_http_script_variables_count(word) == 0) {
-
-        for (i = 0; ngx_http_oauth_modes[i].word.len; i++) {
-            if (ngx_strcmp(word->data, ngx_http_oauth_modes[i].word.data) == 0
-                && (allowed & (1 << ngx_http_oauth_modes[i].mode)))
-            {
-                mode->constant = ngx_http_oauth_modes[i].mode;
-                return NGX_CONF_OK;
-            }
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid mode \"%V\": it can be %s\"flag\", "
-                           "\"reject\" or a variable", word,
-                           (allowed & (1 << NGX_HTTP_OAUTH_MODE_PASS))
-                           ? "\"pass\", " : "");
-        return NGX_CONF_ERROR;
-    }
-
-    mode->constant = NGX_HTTP_OAUTH_MODE_FLAG;
-
-    mode->variable = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (mode->variable == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = word;
-    ccv.complex_value = mode->variable;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
 }
 
 
@@ -500,9 +440,9 @@ static char *
 ngx_http_oauth_provider_values(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
     size_t offset, ngx_uint_t again)
 {
-    ngx_str_t    *value;
-    ngx_uint_t    i;
-    ngx_array_t **values;
+    ngx_str_t     *value;
+    ngx_uint_t     i;
+    ngx_array_t  **values;
 
     value = cf->args->elts;
     values = (ngx_array_t **) ((u_char *) p + offset);
@@ -525,7 +465,6 @@ ngx_http_oauth_provider_push(ngx_conf_t *cf, ngx_array_t **values,
     ngx_str_t *text, ngx_uint_t again)
 {
     ngx_http_complex_value_t          *cv;
-    ngx_http_compile_complex_value_t   ccv;
 
     /* what was inherited is replaced as a whole */
 
@@ -548,13 +487,7 @@ ngx_http_oauth_provider_push(ngx_conf_t *cf, ngx_array_t **values,
         return NULL;
     }
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = text;
-    ccv.complex_value = cv;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (ngx_http_oauth_value_compile(cf, text, cv) != NGX_OK) {
         return NULL;
     }
 
@@ -625,7 +558,6 @@ ngx_http_oauth_provider_limit_key(ngx_conf_t *cf, ngx_str_t *word,
     ngx_http_oauth_limit_key_t *key)
 {
     ngx_uint_t                         i;
-    ngx_http_compile_complex_value_t   ccv;
 
     ngx_memzero(key, sizeof(ngx_http_oauth_limit_key_t));
 
@@ -654,13 +586,7 @@ ngx_http_oauth_provider_limit_key(ngx_conf_t *cf, ngx_str_t *word,
     key->name.data = word->data + 1;
     key->name.len = word->len - 1;
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = word;
-    ccv.complex_value = &key->value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (ngx_http_oauth_value_compile(cf, word, &key->value) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -713,7 +639,6 @@ ngx_http_oauth_provider_set(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
 {
     ngx_str_t                         *value;
     ngx_http_oauth_set_t              *set;
-    ngx_http_compile_complex_value_t   ccv;
 
     value = cf->args->elts;
 
@@ -738,13 +663,7 @@ ngx_http_oauth_provider_set(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
 
     set->name = value[1];
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[2];
-    ccv.complex_value = &set->value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (ngx_http_oauth_value_compile(cf, &value[2], &set->value) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -756,10 +675,9 @@ static char *
 ngx_http_oauth_provider_refusal(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
     size_t offset, ngx_uint_t again)
 {
-    ngx_int_t                          status;
-    ngx_str_t                         *value;
-    ngx_http_oauth_refusal_conf_t     *refusal;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_int_t                       status;
+    ngx_str_t                      *value;
+    ngx_http_oauth_refusal_conf_t  *refusal;
 
     value = cf->args->elts;
     refusal = (ngx_http_oauth_refusal_conf_t *) ((u_char *) p + offset);
@@ -797,22 +715,9 @@ ngx_http_oauth_provider_refusal(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
 
     refusal->type = value[2];
 
-    refusal->value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (refusal->value == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    refusal->value = ngx_http_oauth_value_new(cf, &value[3]);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[3];
-    ccv.complex_value = refusal->value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return refusal->value ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -870,7 +775,6 @@ ngx_http_oauth_provider_dead(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
 {
     ngx_int_t                          status;
     ngx_str_t                         *value;
-    ngx_http_compile_complex_value_t   ccv;
 
     value = cf->args->elts;
 
@@ -898,22 +802,9 @@ ngx_http_oauth_provider_dead(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
         return NGX_CONF_OK;
     }
 
-    p->dead_value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (p->dead_value == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    p->dead_value = ngx_http_oauth_value_new(cf, &value[2]);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[2];
-    ccv.complex_value = p->dead_value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return p->dead_value ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -11,6 +11,47 @@ static ngx_uint_t ngx_http_oauth_value_computed(ngx_http_variable_t *v,
     ngx_uint_t n);
 
 
+static struct {
+    ngx_str_t                   word;
+    ngx_uint_t                  mode;
+} ngx_http_oauth_modes[] = {
+    { ngx_string("pass"), NGX_HTTP_OAUTH_MODE_PASS },
+    { ngx_string("flag"), NGX_HTTP_OAUTH_MODE_FLAG },
+    { ngx_string("reject"), NGX_HTTP_OAUTH_MODE_REJECT },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_int_t
+ngx_http_oauth_value_compile(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *cv)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = cv;
+
+    return ngx_http_compile_complex_value(&ccv);
+}
+
+
+ngx_http_complex_value_t *
+ngx_http_oauth_value_new(ngx_conf_t *cf, ngx_str_t *text)
+{
+    ngx_http_complex_value_t  *cv;
+
+    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (cv == NULL) {
+        return NULL;
+    }
+
+    return ngx_http_oauth_value_compile(cf, text, cv) == NGX_OK ? cv : NULL;
+}
+
+
 ngx_int_t
 ngx_http_oauth_value_open(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_uint_t secrets, ngx_http_oauth_value_scope_t *scope)
@@ -115,6 +156,41 @@ ngx_http_oauth_value_first(ngx_http_request_t *r, ngx_array_t *values,
     }
 
     return NGX_OK;
+}
+
+
+char *
+ngx_http_oauth_mode_parse(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
+    ngx_http_oauth_mode_t *mode)
+{
+    ngx_uint_t  i;
+
+    mode->variable = NULL;
+
+    if (ngx_http_script_variables_count(word) == 0) {
+
+        for (i = 0; ngx_http_oauth_modes[i].word.len; i++) {
+            if (ngx_strcmp(word->data, ngx_http_oauth_modes[i].word.data) == 0
+                && (allowed & (1 << ngx_http_oauth_modes[i].mode)))
+            {
+                mode->constant = ngx_http_oauth_modes[i].mode;
+                return NGX_CONF_OK;
+            }
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid mode \"%V\": it can be %s\"flag\", "
+                           "\"reject\" or a variable", word,
+                           (allowed & (1 << NGX_HTTP_OAUTH_MODE_PASS))
+                           ? "\"pass\", " : "");
+        return NGX_CONF_ERROR;
+    }
+
+    mode->constant = NGX_HTTP_OAUTH_MODE_FLAG;
+
+    mode->variable = ngx_http_oauth_value_new(cf, word);
+
+    return mode->variable ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

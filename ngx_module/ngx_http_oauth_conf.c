@@ -1,0 +1,484 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+
+#include "ngx_http_oauth_conf.h"
+
+
+static void ngx_http_oauth_merge_mode(ngx_http_oauth_mode_t *conf,
+    ngx_http_oauth_mode_t *prev, ngx_uint_t mode);
+static char *ngx_http_oauth_role(ngx_conf_t *cf,
+    ngx_http_oauth_provider_t **provider, ngx_http_oauth_mode_t *mode,
+    ngx_flag_t *off);
+static ngx_http_oauth_provider_t *ngx_http_oauth_named(ngx_conf_t *cf);
+
+
+void *
+ngx_http_oauth_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_oauth_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_oauth_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     mcf->path = { 0, NULL };
+     *     mcf->key_file = { 0, NULL };
+     *     mcf->providers = NULL;
+     *     mcf->keyring = NULL;
+     *     mcf->pool = NULL;
+     *     mcf->used = 0;
+     */
+
+    mcf->max_size = (size_t) 64 * 1024 * 1024 * 1024;
+    mcf->retention = (uint64_t) 90 * 86400 * 1000;
+    mcf->sync = 1;
+
+    return mcf;
+}
+
+
+char *
+ngx_http_oauth_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_oauth_main_conf_t *mcf = conf;
+
+    if (mcf->path.len == 0 || mcf->key_file.len) {
+        return NGX_CONF_OK;
+    }
+
+    mcf->key_file.len = mcf->path.len + sizeof(".key") - 1;
+    mcf->key_file.data = ngx_pnalloc(cf->pool, mcf->key_file.len + 1);
+    if (mcf->key_file.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(mcf->key_file.data, "%V.key%Z", &mcf->path);
+
+    return NGX_CONF_OK;
+}
+
+
+void *
+ngx_http_oauth_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_oauth_loc_conf_t  *lcf;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_oauth_loc_conf_t));
+    if (lcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     lcf->token_provider = NULL;
+     *     lcf->revocation_provider = NULL;
+     *     lcf->guard_provider = NULL;
+     *     lcf->token_from = NULL;
+     *     lcf->token_field = { 0, NULL };
+     *     lcf->from_set = 0;
+     */
+
+    lcf->token_off = NGX_CONF_UNSET;
+    lcf->guard_off = NGX_CONF_UNSET;
+    lcf->details = NGX_CONF_UNSET;
+    lcf->unknown.constant = NGX_CONF_UNSET_UINT;
+    lcf->broken.constant = NGX_CONF_UNSET_UINT;
+
+    return lcf;
+}
+
+
+char *
+ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_oauth_loc_conf_t *prev = parent;
+    ngx_http_oauth_loc_conf_t *conf = child;
+
+    if (conf->token_provider == NULL) {
+        conf->token_provider = prev->token_provider;
+        conf->token_mode = prev->token_mode;
+    }
+
+    if (conf->revocation_provider == NULL) {
+        conf->revocation_provider = prev->revocation_provider;
+        conf->revocation_of = prev->revocation_of;
+    }
+
+    if (conf->guard_provider == NULL) {
+        conf->guard_provider = prev->guard_provider;
+        conf->guard_mode = prev->guard_mode;
+    }
+
+    if (!conf->from_set) {
+        conf->from_set = prev->from_set;
+        conf->token_from = prev->token_from;
+        conf->token_field = prev->token_field;
+    }
+
+    ngx_conf_merge_value(conf->token_off, prev->token_off, 0);
+    ngx_conf_merge_value(conf->guard_off, prev->guard_off, 0);
+    ngx_conf_merge_value(conf->details, prev->details, 1);
+
+    ngx_http_oauth_merge_mode(&conf->unknown, &prev->unknown,
+                              NGX_HTTP_OAUTH_MODE_PASS);
+    ngx_http_oauth_merge_mode(&conf->broken, &prev->broken,
+                              NGX_HTTP_OAUTH_MODE_FLAG);
+
+    if (conf->token_provider && !conf->token_off) {
+        return ngx_http_oauth_upstream_check(cf, conf->token_provider,
+                                             "oauth_token_endpoint");
+    }
+
+    if (conf->revocation_provider) {
+        return ngx_http_oauth_upstream_check(cf, conf->revocation_provider,
+                                             "oauth_revocation_endpoint");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_oauth_merge_mode(ngx_http_oauth_mode_t *conf,
+    ngx_http_oauth_mode_t *prev, ngx_uint_t mode)
+{
+    if (conf->constant != NGX_CONF_UNSET_UINT) {
+        return;
+    }
+
+    if (prev->constant != NGX_CONF_UNSET_UINT) {
+        *conf = *prev;
+        return;
+    }
+
+    conf->variable = NULL;
+    conf->constant = mode;
+}
+
+
+char *
+ngx_http_oauth_store_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_oauth_main_conf_t *mcf = conf;
+
+    off_t        size;
+    time_t       retention;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    if (mcf->path.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf->path = value[1];
+
+    if (mcf->path.len == 0
+        || ngx_conf_full_name(cf->cycle, &mcf->path, 0) != NGX_OK)
+    {
+        return "has an invalid path";
+    }
+
+    while (mcf->path.len > 1 && mcf->path.data[mcf->path.len - 1] == '/') {
+        mcf->path.data[--mcf->path.len] = '\0';
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "max_size=", 9) == 0) {
+
+            s.data = value[i].data + 9;
+            s.len = value[i].len - 9;
+
+            size = ngx_parse_offset(&s);
+
+            /* below, not even an empty store and one batch have room */
+
+            if (size < 1024 * 1024) {
+                goto invalid;
+            }
+
+            mcf->max_size = (size_t) size;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "sync=on") == 0) {
+            mcf->sync = 1;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "sync=off") == 0) {
+            mcf->sync = 0;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "retention=", 10) == 0) {
+
+            s.data = value[i].data + 10;
+            s.len = value[i].len - 10;
+
+            retention = ngx_parse_time(&s, 1);
+
+            if (retention == (time_t) NGX_ERROR || retention == 0) {
+                goto invalid;
+            }
+
+            mcf->retention = (uint64_t) retention * 1000;
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\": expected \"oauth_store PATH "
+                       "[max_size=SIZE] [sync=on|off] [retention=TIME]\" with "
+                       "a SIZE of at least 1m", &value[i]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_oauth_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_oauth_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->key_file.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf->key_file = value[1];
+
+    if (mcf->key_file.len == 0
+        || ngx_conf_full_name(cf->cycle, &mcf->key_file, 1) != NGX_OK)
+    {
+        return "has an invalid path";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_oauth_token_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_oauth_loc_conf_t *lcf = conf;
+
+    return ngx_http_oauth_role(cf, &lcf->token_provider, &lcf->token_mode,
+                               &lcf->token_off);
+}
+
+
+char *
+ngx_http_oauth_guard(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_oauth_loc_conf_t *lcf = conf;
+
+    return ngx_http_oauth_role(cf, &lcf->guard_provider, &lcf->guard_mode,
+                               &lcf->guard_off);
+}
+
+
+/* NAME [MODE] | off */
+
+static char *
+ngx_http_oauth_role(ngx_conf_t *cf, ngx_http_oauth_provider_t **provider,
+    ngx_http_oauth_mode_t *mode, ngx_flag_t *off)
+{
+    ngx_str_t  *value;
+
+    if (*off != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        *off = 1;
+        return NGX_CONF_OK;
+    }
+
+    *provider = ngx_http_oauth_named(cf);
+    if (*provider == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *off = 0;
+    mode->constant = NGX_HTTP_OAUTH_MODE_REJECT;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_oauth_mode_parse(cf, &value[2],
+                                     (1 << NGX_HTTP_OAUTH_MODE_FLAG)
+                                     |(1 << NGX_HTTP_OAUTH_MODE_REJECT),
+                                     mode);
+}
+
+
+char *
+ngx_http_oauth_revocation_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_oauth_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->revocation_provider) {
+        return "is duplicate";
+    }
+
+    lcf->revocation_provider = ngx_http_oauth_named(cf);
+    if (lcf->revocation_provider == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[2].data, "connection") == 0) {
+        lcf->revocation_of = NGX_HTTP_OAUTH_REVOKE_CONNECTION;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[2].data, "token") == 0) {
+        lcf->revocation_of = NGX_HTTP_OAUTH_REVOKE_TOKEN;
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\": expected "
+                       "\"oauth_revocation_endpoint NAME "
+                       "[connection|token]\"", &value[2]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_http_oauth_provider_t *
+ngx_http_oauth_named(ngx_conf_t *cf)
+{
+    ngx_str_t                   *value;
+    ngx_http_oauth_provider_t   *p;
+    ngx_http_oauth_main_conf_t  *mcf;
+
+    value = cf->args->elts;
+    mcf = ngx_http_conf_get_module_main_conf(cf,
+                                             ngx_http_oauth_gateway_module);
+
+    p = ngx_http_oauth_provider_find(mcf, &value[1]);
+
+    if (p == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown oauth_provider \"%V\": its block must "
+                           "stand in the http block, before the server",
+                           &value[1]);
+        return NULL;
+    }
+
+    mcf->used = 1;
+
+    return p;
+}
+
+
+char *
+ngx_http_oauth_token_from(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_oauth_loc_conf_t *lcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *cv;
+
+    if (lcf->from_set) {
+        return "is duplicate";
+    }
+
+    lcf->from_set = 1;
+    value = cf->args->elts;
+
+    if (ngx_strncmp(value[1].data, "form=", 5) == 0) {
+
+        if (cf->args->nelts > 2 || value[1].len == 5) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "expected \"oauth_token_from VALUE ... | "
+                               "form=FIELD\"");
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->token_field.data = value[1].data + 5;
+        lcf->token_field.len = value[1].len - 5;
+
+        return NGX_CONF_OK;
+    }
+
+    lcf->token_from = ngx_array_create(cf->pool, 2,
+                                       sizeof(ngx_http_complex_value_t));
+    if (lcf->token_from == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_http_script_variables_count(&value[i]) == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" in \"oauth_token_from\" has no "
+                               "variable: it would be the same for every "
+                               "request", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        cv = ngx_array_push(lcf->token_from);
+        if (cv == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_oauth_value_compile(cf, &value[i], cv) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_oauth_mode_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t              *value;
+    ngx_http_oauth_mode_t  *mode;
+
+    value = cf->args->elts;
+    mode = (ngx_http_oauth_mode_t *) ((char *) conf + cmd->offset);
+
+    if (mode->constant != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    return ngx_http_oauth_mode_parse(cf, &value[1],
+                                     (1 << NGX_HTTP_OAUTH_MODE_PASS)
+                                     |(1 << NGX_HTTP_OAUTH_MODE_FLAG)
+                                     |(1 << NGX_HTTP_OAUTH_MODE_REJECT),
+                                     mode);
+}
