@@ -382,6 +382,9 @@ char *ngx_http_oauth_provider_block(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_http_oauth_provider_t *ngx_http_oauth_provider_find(
     ngx_http_oauth_main_conf_t *mcf, ngx_str_t *name);
 
+
+/* ngx_http_oauth_provider_directives.c: what stands in it */
+
 /* The word of a limit's key; empty for a variable. */
 
 ngx_str_t *ngx_http_oauth_limit_word(ngx_uint_t kind);
