@@ -415,7 +415,7 @@ asan_build() {
     cat >"$dir/nginx" <<END
 #!/bin/sh
 export ASAN_OPTIONS=log_path=$dir/report:fast_unwind_on_malloc=0
-export LSAN_OPTIONS=suppressions=$root/util/lsan.txt:exitcode=0
+export LSAN_OPTIONS=suppressions=$root/util/lsan.txt:exitcode=0:print_suppressions=0
 export UBSAN_OPTIONS=log_path=$dir/report:print_stacktrace=1
 exec $dir/objs/nginx "\$@"
 END
