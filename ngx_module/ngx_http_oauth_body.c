@@ -415,35 +415,24 @@ ngx_http_oauth_body_repeated(ngx_http_request_t *r, ledger_slice_t *name)
 static ngx_uint_t
 ngx_http_oauth_body_encoded(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    h = ngx_http_oauth_header_in(r, "Content-Encoding", NULL);
 
-    for (i = 0; /* void */ ; i++) {
+    while (h != NULL) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return 0;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("Content-Encoding") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Encoding",
-                               h[i].key.len) == 0
-            && !(h[i].value.len == 8
-                 && ngx_strncasecmp(h[i].value.data, (u_char *) "identity", 8)
-                    == 0))
+        if (h->value.len != sizeof("identity") - 1
+            || ngx_strncasecmp(h->value.data, (u_char *) "identity",
+                               sizeof("identity") - 1)
+               != 0)
         {
             return 1;
         }
+
+        h = ngx_http_oauth_header_in(r, "Content-Encoding", h);
     }
+
+    return 0;
 }
 
 

@@ -39,6 +39,7 @@ static int ngx_libc_cdecl ngx_http_oauth_exchange_compare(const void *one,
 static void ngx_http_oauth_exchange_origin(ngx_http_request_t *r,
     ledger_exchange_t *x);
 static ngx_uint_t ngx_http_oauth_exchange_exempt(ngx_http_oauth_ctx_t *ctx);
+static ngx_str_t ngx_http_oauth_exchange_whole(ngx_str_t *text);
 static uint64_t ngx_http_oauth_exchange_seconds(ngx_str_t *text);
 static ledger_ms_t ngx_http_oauth_exchange_moment(ngx_str_t *text);
 
@@ -150,9 +151,9 @@ ngx_http_oauth_exchange_parse(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_oauth_exchange_inflate(ngx_http_request_t *r, ngx_str_t *text)
 {
-    size_t       len;
-    u_char      *p, *out;
-    ngx_str_t   *coding;
+    size_t      len;
+    u_char     *p, *out;
+    ngx_str_t  *coding;
 
     coding = &r->headers_out.content_encoding->value;
 
@@ -523,9 +524,9 @@ static ngx_int_t
 ngx_http_oauth_exchange_words(ngx_http_request_t *r, ledger_slice_t text,
     ledger_slice_t *sorted)
 {
-    u_char           *p, *start, *last;
-    ngx_uint_t        i, n;
-    ledger_slice_t   *words;
+    u_char          *p, *start, *last;
+    ngx_uint_t       i, n;
+    ledger_slice_t  *words;
 
     words = ngx_palloc(r->pool,
                        (text.len / 2 + 1) * sizeof(ledger_slice_t));
@@ -649,13 +650,12 @@ ngx_http_oauth_exchange_exempt(ngx_http_oauth_ctx_t *ctx)
 }
 
 
-/* Seconds as a number, or a time in nginx's form ("2h"); 0: unknown. */
+/* The number without its fraction. */
 
-static uint64_t
-ngx_http_oauth_exchange_seconds(ngx_str_t *text)
+static ngx_str_t
+ngx_http_oauth_exchange_whole(ngx_str_t *text)
 {
     u_char     *dot;
-    time_t      seconds;
     ngx_str_t   whole;
 
     whole = *text;
@@ -664,6 +664,20 @@ ngx_http_oauth_exchange_seconds(ngx_str_t *text)
     if (dot) {
         whole.len = dot - whole.data;
     }
+
+    return whole;
+}
+
+
+/* Seconds as a number, or a time in nginx's form ("2h"); 0: unknown. */
+
+static uint64_t
+ngx_http_oauth_exchange_seconds(ngx_str_t *text)
+{
+    time_t     seconds;
+    ngx_str_t  whole;
+
+    whole = ngx_http_oauth_exchange_whole(text);
 
     if (whole.len == 0) {
         return 0;
@@ -682,16 +696,10 @@ ngx_http_oauth_exchange_seconds(ngx_str_t *text)
 static ledger_ms_t
 ngx_http_oauth_exchange_moment(ngx_str_t *text)
 {
-    u_char     *dot;
-    ngx_str_t   whole;
-    ngx_int_t   n;
+    ngx_int_t  n;
+    ngx_str_t  whole;
 
-    whole = *text;
-
-    dot = ngx_strlchr(whole.data, whole.data + whole.len, '.');
-    if (dot) {
-        whole.len = dot - whole.data;
-    }
+    whole = ngx_http_oauth_exchange_whole(text);
 
     n = ngx_atoi(whole.data, whole.len);
 

@@ -291,7 +291,7 @@ typedef struct {
     ngx_uint_t                     action;    /* ngx_http_oauth_action_e */
     ngx_uint_t                     problem;   /* ngx_http_oauth_problem_e */
     const char                    *reason;    /* of a malformed request */
-    ngx_str_t                      detail;    /* made once, see refusal */
+    ngx_str_t                      detail;    /* made once, see detail.c */
 
     /* the first bytes of a body at a guarded location */
     u_char                        *peek;

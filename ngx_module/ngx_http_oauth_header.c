@@ -7,40 +7,30 @@
 #include "ngx_http_oauth_gateway.h"
 
 
+static ngx_table_elt_t *ngx_http_oauth_header_next(ngx_list_t *list,
+    const char *name, ngx_table_elt_t *after);
+
+
 ngx_table_elt_t *
 ngx_http_oauth_header_set(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
+    ngx_list_t       *list;
     ngx_table_elt_t  *h;
 
-    len = ngx_strlen(name);
-    part = &r->headers_out.headers.part;
-    h = part->elts;
+    list = &r->headers_out.headers;
+    h = ngx_http_oauth_header_next(list, name, NULL);
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash != 0 && h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-        {
-            h[i].value = *value;
-            return &h[i];
-        }
+    while (h != NULL && h->hash == 0) {
+        h = ngx_http_oauth_header_next(list, name, h);
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
+    if (h != NULL) {
+        h->value = *value;
+        return h;
+    }
+
+    h = ngx_list_push(list);
     if (h == NULL) {
         return NULL;
     }
@@ -51,7 +41,7 @@ ngx_http_oauth_header_set(ngx_http_request_t *r, const char *name,
 
     h->hash = 1;
     h->key.data = (u_char *) name;
-    h->key.len = len;
+    h->key.len = ngx_strlen(name);
     h->value = *value;
 
     return h;
@@ -61,32 +51,15 @@ ngx_http_oauth_header_set(ngx_http_request_t *r, const char *name,
 void
 ngx_http_oauth_header_clear(ngx_http_request_t *r, const char *name)
 {
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
+    ngx_list_t       *list;
     ngx_table_elt_t  *h;
 
-    len = ngx_strlen(name);
-    part = &r->headers_out.headers.part;
-    h = part->elts;
+    list = &r->headers_out.headers;
+    h = ngx_http_oauth_header_next(list, name, NULL);
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-        {
-            h[i].hash = 0;
-        }
+    while (h != NULL) {
+        h->hash = 0;
+        h = ngx_http_oauth_header_next(list, name, h);
     }
 }
 
@@ -95,13 +68,21 @@ ngx_table_elt_t *
 ngx_http_oauth_header_in(ngx_http_request_t *r, const char *name,
     ngx_table_elt_t *after)
 {
+    return ngx_http_oauth_header_next(&r->headers_in.headers, name, after);
+}
+
+
+static ngx_table_elt_t *
+ngx_http_oauth_header_next(ngx_list_t *list, const char *name,
+    ngx_table_elt_t *after)
+{
     size_t            len;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
     len = ngx_strlen(name);
-    part = &r->headers_in.headers.part;
+    part = &list->part;
     h = part->elts;
 
     for (i = 0; /* void */ ; i++) {

@@ -117,9 +117,9 @@ static u_char *
 ngx_http_oauth_report_connection(u_char *p, u_char *last, uint64_t id,
     const char *lead)
 {
-    u_char               buf[LEDGER_CONNECTION_MAX];
-    ledger_t            *ledger;
-    ledger_connection_t  connection;
+    u_char                buf[LEDGER_CONNECTION_MAX];
+    ledger_t             *ledger;
+    ledger_connection_t   connection;
 
     p = ngx_slprintf(p, last, "%sconnection \"%uL\"", lead, id);
 
@@ -145,9 +145,9 @@ static u_char *
 ngx_http_oauth_report_limit(u_char *p, u_char *last, uint64_t id,
     ngx_uint_t limit)
 {
-    u_char               buf[LEDGER_CONNECTION_MAX];
-    ledger_t            *ledger;
-    ledger_connection_t  connection;
+    u_char                buf[LEDGER_CONNECTION_MAX];
+    ledger_t             *ledger;
+    ledger_connection_t   connection;
 
     ledger = ngx_http_oauth_store();
 

@@ -572,9 +572,9 @@ ngx_http_oauth_store_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_oauth_store_open(ngx_http_oauth_store_t *store, ngx_log_t *log)
 {
-    ledger_rc_t       rc;
-    ngx_core_conf_t  *ccf;
-    ledger_options_t  options;
+    ledger_rc_t        rc;
+    ngx_core_conf_t   *ccf;
+    ledger_options_t   options;
 
     rc = LEDGER_KEY;
 
