@@ -144,11 +144,16 @@ ngx_http_oauth_commit_probe(void)
 ledger_ms_t
 ngx_http_oauth_now(void)
 {
-    ngx_time_t  *tp;
+    struct timeval  tv;
 
-    tp = ngx_timeofday();
+    /*
+     * Not nginx's cached time: times of several workers are compared, and a
+     * worker that is busy keeps an old one.
+     */
 
-    return (ledger_ms_t) tp->sec * 1000 + tp->msec;
+    ngx_gettimeofday(&tv);
+
+    return (ledger_ms_t) tv.tv_sec * 1000 + (ledger_ms_t) tv.tv_usec / 1000;
 }
 
 

@@ -590,7 +590,6 @@ ngx_http_oauth_flight_queue(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     if (ctx->wait_until == 0) {
         ctx->wait_until = ngx_current_msec + NGX_HTTP_OAUTH_WAIT;
-        ctx->waited_since = ngx_http_oauth_now();
 
     } else if (ctx->wait_until <= ngx_current_msec) {
         return NGX_BUSY;

@@ -268,8 +268,7 @@ typedef struct {
     uint64_t                       flight_serial;
     uint64_t                       share_serial; /* of the flight waited for,
                                                     if it is the same */
-    ngx_msec_t                     wait_until;
-    ledger_ms_t                    waited_since;
+    ngx_msec_t                     wait_until;   /* 0: it has not waited */
 
     /* the answer, as it is held */
     ngx_buf_t                     *answer;

@@ -241,8 +241,7 @@ ngx_http_oauth_replay(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     }
 
     if (!ledger_fingerprint_equal(&owner.request, &print.request)
-        || (ctx->provider->replay == 0
-            && (ctx->waited_since == 0 || ctx->waited_since > kept.stored_at)))
+        || (ctx->provider->replay == 0 && ctx->wait_until == 0))
     {
         return NGX_DECLINED;
     }
@@ -341,7 +340,7 @@ ngx_http_oauth_replay_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     ctx->connection_id = kept->connection;
     ctx->replayed = 1;
-    ctx->action = ctx->waited_since ? NGX_HTTP_OAUTH_ACTION_JOIN
+    ctx->action = ctx->wait_until ? NGX_HTTP_OAUTH_ACTION_JOIN
                                     : NGX_HTTP_OAUTH_ACTION_REPLAY;
 
     /* where nothing changes, the bytes are the provider's own */

@@ -404,8 +404,14 @@ ngx_http_oauth_token_problem(ngx_http_oauth_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_oauth_token_graceful(ngx_http_oauth_ctx_t *ctx)
 {
-    return ctx->provider->grace == NGX_HTTP_OAUTH_GRACE_ALWAYS
-           || ctx->rotated_at + ctx->provider->grace > ngx_http_oauth_now();
+    if (ctx->provider->grace == 0
+        || ctx->provider->grace == NGX_HTTP_OAUTH_GRACE_ALWAYS)
+    {
+        /* no look at the clock: that of another worker may be ahead */
+        return ctx->provider->grace != 0;
+    }
+
+    return ctx->rotated_at + ctx->provider->grace > ngx_http_oauth_now();
 }
 
 
