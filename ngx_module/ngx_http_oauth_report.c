@@ -25,8 +25,9 @@ static ngx_http_oauth_report_line_t  ngx_http_oauth_report_lines[] = {
     { NGX_LOG_NOTICE, "lives, the other one of two overlapping connects "
                       "does not" },
     { NGX_LOG_INFO, "is superseded: the provider has confirmed it" },
-    { NGX_LOG_WARN, "was recorded as superseded, but the provider accepted "
-                    "it: that limit is probably wrong" },
+    { NGX_LOG_WARN, "is a contradiction: it was recorded as superseded, but "
+                    "the provider accepts it, and that limit is probably "
+                    "wrong" },
     { NGX_LOG_WARN, "leaves a slot over its limit" },
     { NGX_LOG_INFO, "was bound to a user or tenant" },
     { NGX_LOG_NOTICE, "is broken: the provider refuses its token, although "

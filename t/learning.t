@@ -393,7 +393,7 @@ sleep 0.3
 call 1 : 200 | verdict=active | !OAuth-Connection-Status
 call 2 : 200 | verdict=active
 --- log_like
-connection "\d+" provider "p" user "jane" owner "alpha" was recorded as superseded, but the provider accepted it: that limit is probably wrong: connection "\d+" provider "p" user "jane" owner "beta", limit 1 of its provider \("limit 1 per \.\.\."\)
+connection "\d+" provider "p" user "jane" owner "alpha" is a contradiction: it was recorded as superseded, but the provider accepts it, and that limit is probably wrong: connection "\d+" provider "p" user "jane" owner "beta", limit 1 of its provider \("limit 1 per \.\.\."\)
 leaves a slot over its limit
 
 === TEST: a failure with one is none

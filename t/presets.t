@@ -81,7 +81,7 @@ call 1 /v3/company/4620/companyinfo
 connect 2
 call 2 /quickbooks/v3/company/4620/companyinfo
 sleep 0.3
-call 1 /v3/company/4620/companyinfo : 409 | tenant=4620 | limit.per.0=tenant
+call 1 /v3/company/4620/companyinfo : 409 | error=connection_superseded | error_description~4620
 call 2 /v3/company/4620/companyinfo
 connect 3
 call 3 /v3/company/9999/companyinfo
