@@ -11,6 +11,7 @@ stages=(style core unit fuzz build symbols docs conf run t hup asan static
 logs=$build/test
 sources=$build/source
 fuzz_seconds=${FUZZ_SECONDS:-10}
+t_jobs=${T_JOBS:-$((2 * $(nproc)))}
 
 # what the last stage counted, and all stages so far
 passed=0
@@ -34,7 +35,8 @@ Installs what the tests need and runs all stages, or those named:
   docs     the README's reference against the tables in the code
   conf     nginx -t of every file in conf/, without a network; the playground
   run      ./build.sh run, and the commands it prints (ports 8080, 8081)
-  t        the Test::Nginx suites t/*.t; T_FILES names some of them
+  t        the Test::Nginx suites t/*.t; T_FILES names some of them, T_JOBS
+           how many run side by side
   hup      the same, reloading nginx between tests
   asan     the same, with a static nginx under ASan and UBSan
   static   --add-module into nginx's source tree, with clang
@@ -256,23 +258,48 @@ stage_run() {
 }
 
 
-# Test::Nginx: $1 is the nginx, the rest environment settings
-
+# Test::Nginx waits more than it works, so several runs go side by side, each
+# with a port and a directory of its own: suites_run NGINX [SETTING ...]
 suites_run() {
-    local binary=$1 files=()
+    local files=(${T_FILES:-$root/t/*.t}) pids=() part pid status=0
 
-    shift
-    files=(${T_FILES:-$root/t/*.t})
-    rm -rf "$build/servroot"
+    rm -rf "$build"/servroot.*
 
-    (
-        cd "$root"
-        env TEST_NGINX_BINARY="$binary" \
-            TEST_NGINX_SERVROOT="$build/servroot" \
-            TEST_NGINX_PORT="${TEST_NGINX_PORT:-20100}" \
-            PERL5LIB="$root/t${PERL5LIB:+:$PERL5LIB}" "$@" \
-            timeout 2400 prove -v "${files[@]}"
-    )
+    for ((part = 0; part < t_jobs; part++)); do
+        suites_part $part "$@" >"$logs/part.$part" 2>&1 &
+        pids+=($!)
+    done
+
+    for pid in "${pids[@]}"; do
+        wait "$pid" || status=1
+    done
+
+    cat "$logs"/part.*
+    rm "$logs"/part.*
+    return $status
+}
+
+
+# every t_jobs-th of the files
+suites_part() {
+    local part=$1 binary=$2 mine=() i
+
+    shift 2
+
+    for ((i = part; i < ${#files[@]}; i += t_jobs)); do
+        mine+=("${files[i]}")
+    done
+
+    if [ ${#mine[@]} = 0 ]; then
+        return
+    fi
+
+    cd "$root"
+    env TEST_NGINX_BINARY="$binary" \
+        TEST_NGINX_SERVROOT="$build/servroot.$part" \
+        TEST_NGINX_PORT=$((${TEST_NGINX_PORT:-20100} + 10 * part)) \
+        PERL5LIB="$root/t${PERL5LIB:+:$PERL5LIB}" "$@" \
+        timeout 2400 prove -v "${mine[@]}"
 }
 
 
@@ -415,7 +442,8 @@ asan_build() {
     cat >"$dir/nginx" <<END
 #!/bin/sh
 export ASAN_OPTIONS=log_path=$dir/report:fast_unwind_on_malloc=0
-export LSAN_OPTIONS=suppressions=$root/util/lsan.txt:exitcode=0:print_suppressions=0
+export LSAN_OPTIONS=suppressions=$root/util/lsan.txt
+LSAN_OPTIONS=\$LSAN_OPTIONS:exitcode=0:print_suppressions=0
 export UBSAN_OPTIONS=log_path=$dir/report:print_stacktrace=1
 exec $dir/objs/nginx "\$@"
 END
