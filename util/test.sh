@@ -330,7 +330,7 @@ no_reports() {
     local report found=0
 
     for report in "$1"/report.*; do
-        if [ -e "$report" ] && ! first_pool_only "$report"; then
+        if [ -e "$report" ] && ! refusal_only "$report"; then
             head -n 60 "$report"
             found=1
         fi
@@ -340,10 +340,18 @@ no_reports() {
 }
 
 
-# nginx that refuses its configuration ends without freeing its first pool
-first_pool_only() {
-    grep -q ': 1024 byte(s) leaked in 1 allocation(s)' "$1" \
-        && ! grep -Eq 'runtime error|oauth|ledger|ERROR: Addr' "$1"
+# nginx that does not start ends without freeing the pools it began with: its
+# first one, and that of the cycle when a module could not be initialised
+refusal_only() {
+    ! grep -Eq 'runtime error|ERROR: Addr' "$1" || return 1
+
+    if grep -q ': 1024 byte(s) leaked in 1 allocation(s)' "$1"; then
+        ! grep -Eq 'ngx_http_oauth_|ledger_' "$1"
+        return
+    fi
+
+    grep -A 2 ' in ngx_create_pool ' "$1" | tr '\n' ' ' \
+        | grep -q ' in ngx_init_cycle [^ ]* *#[0-9]* [^ ]* in main '
 }
 
 
