@@ -261,7 +261,7 @@ ngx_http_oauth_exchange_tokens(ngx_http_request_t *r, ledger_exchange_t *x,
 
     for (i = 0; i < values->nelts; i++) {
 
-        if (ngx_http_complex_value(r, &cv[i], &text) != NGX_OK) {
+        if (ngx_http_oauth_value(r, &cv[i], &text) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -467,7 +467,7 @@ ngx_http_oauth_exchange_limits(ngx_http_request_t *r,
                 continue;
             }
 
-            if (ngx_http_complex_value(r, &from[i].keys[k].value, &value)
+            if (ngx_http_oauth_value(r, &from[i].keys[k].value, &value)
                 != NGX_OK)
             {
                 return NGX_ERROR;
@@ -737,7 +737,7 @@ ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     for (i = 0; i < ctx->provider->response_set->nelts; i++) {
 
-        if (ngx_http_complex_value(r, &set[i].value, &value) != NGX_OK) {
+        if (ngx_http_oauth_value(r, &set[i].value, &value) != NGX_OK) {
             changed = NGX_ERROR;
             break;
         }

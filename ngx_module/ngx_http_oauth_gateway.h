@@ -252,6 +252,7 @@ typedef struct {
 
     /* token requests: what the body, or the query, says */
     json_t                        *sources[NGX_HTTP_OAUTH_SOURCES];
+    ngx_http_variable_value_t     *cached; /* behind an open scope */
     ngx_uint_t                     tried;  /* sources that were parsed, bits */
     ngx_str_t                      body;   /* as read, at most BODY_MAX */
     size_t                         body_size; /* allocated for it */
@@ -309,6 +310,7 @@ typedef struct {
     unsigned                       body_drop:1;  /* too large: is refused */
     unsigned                       body_pass:1;  /* too large: goes on */
     unsigned                       decided:1;  /* token request: all said */
+    unsigned                       owned:1;    /* "owner" was resolved */
     unsigned                       refresh:1;  /* it presents a token */
     unsigned                       named:1;    /* "token" is set */
     unsigned                       flying:1;   /* its flight is ours */
@@ -410,6 +412,7 @@ ngx_http_complex_value_t *ngx_http_oauth_value_new(ngx_conf_t *cf,
 
 typedef struct {
     ngx_http_variable_value_t     *variables;
+    ngx_http_variable_value_t     *outer;
     int                           *captures;
     u_char                        *captures_data;
     ngx_uint_t                     ncaptures;
@@ -422,6 +425,11 @@ ngx_int_t ngx_http_oauth_value_open(ngx_http_request_t *r,
     ngx_http_oauth_value_scope_t *scope);
 void ngx_http_oauth_value_close(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_value_scope_t *scope);
+
+/* One VALUE, inside an open scope.  NGX_OK or NGX_ERROR. */
+
+ngx_int_t ngx_http_oauth_value(ngx_http_request_t *r,
+    ngx_http_complex_value_t *cv, ngx_str_t *value);
 
 /*
  * The first VALUE of the list that is not empty; an empty string if none

@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_oauth_token_client(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_token_default_client(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *client);
+static ngx_int_t ngx_http_oauth_token_owner(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_token_presented(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_token_again(ngx_http_request_t *r,
@@ -113,12 +115,13 @@ ngx_http_oauth_token_begin(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 }
 
 
-/* All that is known before the exchange. */
+/* What is known before the exchange; the owner is known later. */
 
 static ngx_int_t
 ngx_http_oauth_token_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     json_t                        *request;
+    ngx_int_t                      rc;
     ngx_str_t                      code;
     ngx_http_oauth_value_scope_t   scope;
 
@@ -130,17 +133,13 @@ ngx_http_oauth_token_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ngx_http_oauth_value_first(r, ctx->provider->owner, &ctx->owner)
-        != NGX_OK
-        || ngx_http_oauth_token_client(r, ctx) != NGX_OK)
-    {
-        ngx_http_oauth_value_close(r, ctx, &scope);
-        return NGX_ERROR;
-    }
+    rc = ngx_http_oauth_token_client(r, ctx);
 
     ngx_http_oauth_value_close(r, ctx, &scope);
 
-    ngx_http_oauth_owner_strip(r);
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     request = ctx->sources[NGX_HTTP_OAUTH_REQUEST];
 
@@ -249,6 +248,36 @@ ngx_http_oauth_token_member(ngx_http_request_t *r, json_t *message,
 }
 
 
+/*
+ * Only now have the auth modules spoken, one of which may know the owner:
+ * what the runner claims must not be taken before.
+ */
+
+static ngx_int_t
+ngx_http_oauth_token_owner(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_int_t                     rc;
+    ngx_http_oauth_value_scope_t  scope;
+
+    if (ctx->owned) {
+        return NGX_OK;
+    }
+
+    ctx->owned = 1;
+
+    if (ngx_http_oauth_value_open(r, ctx, 1, &scope) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_oauth_value_first(r, ctx->provider->owner, &ctx->owner);
+
+    ngx_http_oauth_value_close(r, ctx, &scope);
+    ngx_http_oauth_owner_strip(r);
+
+    return rc;
+}
+
+
 /* What the ledger says of the refresh token that is presented. */
 
 static ngx_int_t
@@ -305,7 +334,9 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
     ctx = ngx_http_oauth_ctx(r);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
-    if (ngx_http_oauth_token_presented(r, ctx) != NGX_OK) {
+    if (ngx_http_oauth_token_owner(r, ctx) != NGX_OK
+        || ngx_http_oauth_token_presented(r, ctx) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

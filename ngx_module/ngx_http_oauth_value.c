@@ -9,6 +9,7 @@
 
 static ngx_uint_t ngx_http_oauth_value_computed(ngx_http_variable_t *v,
     ngx_uint_t n);
+static ngx_uint_t ngx_http_oauth_value_recall(ngx_http_request_t *r);
 
 
 static struct {
@@ -81,7 +82,9 @@ ngx_http_oauth_value_open(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     }
 
     scope->variables = r->variables;
+    scope->outer = ctx->cached;
     scope->secrets = ctx->secrets;
+    ctx->cached = r->variables;
     r->variables = fresh;
 
 #if (NGX_PCRE)
@@ -102,8 +105,9 @@ ngx_http_oauth_value_open(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
 /*
  * A map, geo or split_clients has a pointer for data and can be computed
- * again.  What "set", auth_request_set or a named capture has put there
- * lives in the cache alone: its data is zero or the variable's own index.
+ * again.  What "set" or a named capture has put there lives in the cache
+ * alone: its data is zero or the variable's own index.  For what looks like
+ * a map and is none, see ngx_http_oauth_value_recall().
  */
 
 static ngx_uint_t
@@ -118,6 +122,7 @@ ngx_http_oauth_value_close(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_value_scope_t *scope)
 {
     r->variables = scope->variables;
+    ctx->cached = scope->outer;
     ctx->secrets = scope->secrets;
 
 #if (NGX_PCRE)
@@ -126,6 +131,56 @@ ngx_http_oauth_value_close(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     r->captures_data = scope->captures_data;
     r->realloc_captures = scope->realloc_captures;
 #endif
+}
+
+
+ngx_int_t
+ngx_http_oauth_value(ngx_http_request_t *r, ngx_http_complex_value_t *cv,
+    ngx_str_t *value)
+{
+    if (ngx_http_complex_value(r, cv, value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_oauth_value_recall(r)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_complex_value(r, cv, value);
+}
+
+
+/*
+ * What auth_request_set has put into the cache cannot be computed again, and
+ * its variable says so: it is not found.  The cache knows it.
+ */
+
+static ngx_uint_t
+ngx_http_oauth_value_recall(ngx_http_request_t *r)
+{
+    ngx_uint_t                  i, recalled;
+    ngx_http_oauth_ctx_t       *ctx;
+    ngx_http_variable_value_t  *fresh, *cached;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    ctx = ngx_http_oauth_ctx(r);
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    fresh = r->variables;
+    cached = ctx->cached;
+    recalled = 0;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (fresh[i].not_found && cached[i].valid && !cached[i].not_found
+            && !cached[i].no_cacheable)
+        {
+            fresh[i] = cached[i];
+            recalled = 1;
+        }
+    }
+
+    return recalled;
 }
 
 
@@ -146,7 +201,7 @@ ngx_http_oauth_value_first(ngx_http_request_t *r, ngx_array_t *values,
 
     for (i = 0; i < values->nelts; i++) {
 
-        if (ngx_http_complex_value(r, &cv[i], value) != NGX_OK) {
+        if (ngx_http_oauth_value(r, &cv[i], value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -212,7 +267,7 @@ ngx_http_oauth_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         return result;
     }
 
-    if (ngx_http_complex_value(r, mode->variable, &word) == NGX_OK) {
+    if (ngx_http_oauth_value(r, mode->variable, &word) == NGX_OK) {
 
         if (word.len == 6 && ngx_strncmp(word.data, "reject", 6) == 0) {
             result = NGX_HTTP_OAUTH_MODE_REJECT;

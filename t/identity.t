@@ -415,3 +415,35 @@ connect 3 u={{u x 255}}
 call 1 : 200 | verdict=active
 call 2 : 200 | verdict=active
 call 3 : 200 | verdict=active
+
+=== TEST: an owner that auth_request knows goes before the runner's word
+--- mock
+    location = /who {
+        add_header X-Who $http_x_badge;
+        return 204;
+    }
+--- config
+    location = /who {
+        internal;
+        proxy_pass http://provider;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+    }
+    location = /token {
+        oauth_token_endpoint p;
+        auth_request /who;
+        auth_request_set $who $upstream_http_x_who;
+        proxy_pass http://provider;
+    }
+    location /api { oauth_guard p; proxy_pass http://provider; }
+--- provider
+    user   $oauth_response_user;
+    owner  $who $http_x_oauth_owner;
+    limit  1 per user client;
+--- steps
+connect 1 u=jane @X-Badge=alpha owner=mallory
+connect 2 u=jane @X-Badge=beta
+call 1 : 409 | owner=alpha | superseded_by.owner=beta
+connect 3 u=john owner=gamma
+connect 4 u=john @X-Badge=delta
+call 3 : 409 | owner=gamma | superseded_by.owner=delta
