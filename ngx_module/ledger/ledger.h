@@ -304,6 +304,75 @@ LEDGER_MUST_USE ledger_rc_t ledger_kept(ledger_t *ledger,
     ledger_kept_t *kept);
 
 
+/* Whom a login turned out to be. */
+
+typedef struct {
+    ledger_slice_t        user;          /* in "buf", and so below */
+    ledger_slice_t        tenant;        /* empty: unknown */
+    unsigned char         buf[2 * LEDGER_IDENTITY_MAX];
+} ledger_identity_t;
+
+
+/*
+ * ledger_alias() tells the user, and the tenant if that is known, that
+ * "login" was at "provider" when it was seen last: an exchange, or a binding
+ * after it, left a connection with a login and a user.  The newest word
+ * wins; a refresh that names no login repeats an old one, and never takes a
+ * login from another user.  Logins are compared byte by byte.
+ *
+ * An alias is swept a retention after it was seen.  Refreshes renew that at
+ * most once an hour.
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND: never seen, or swept; LEDGER_CORRUPT;
+ * LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_alias(ledger_t *ledger,
+    ledger_slice_t provider, ledger_slice_t login,
+    ledger_identity_t *identity);
+
+
+/* A live connection that a connect would supersede. */
+
+typedef struct {
+    uint64_t              connection;    /* 0: nobody */
+    uint8_t               limit;         /* index into those of the connect */
+    unsigned              same_owner:1;  /* both known, and equal */
+} ledger_victim_t;
+
+
+typedef struct {
+    ledger_victim_t       victims[LEDGER_LIMITS_MAX];  /* the first of them */
+    uint32_t              nvictims;      /* how many stand there */
+    uint32_t              total;         /* how many there are */
+    ledger_victim_t       takeover;      /* the first of all of them that is
+                                            not of the same owner */
+} ledger_expectation_t;
+
+
+/*
+ * ledger_expect() tells whom a connect would supersede that is about to be
+ * sent, if its answer came at "now" with tokens never seen before.  Of "x",
+ * only "provider", "client", "user", "tenant", "owner", "scope", "limits",
+ * "refresh" and "exempt" are looked at.  Limits apply in their order with
+ * their own n, each on what the earlier ones left live; one with an unknown
+ * key is passed over.  A victim counts once, under the first limit that ends
+ * it; a limit may have several where its slot is over n.  A refresh and an
+ * exempt grant supersede nobody.
+ *
+ * What the answer makes known may end more, and tokens seen before end
+ * nobody (R2).
+ *
+ * LEDGER_OK, also for nobody; LEDGER_LIMIT or LEDGER_MALFORMED: "x" is
+ * beyond its bounds, and such an exchange is not recorded; LEDGER_CORRUPT;
+ * LEDGER_IO; LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_expect(ledger_t *ledger,
+    const ledger_exchange_t *x, ledger_ms_t now,
+    ledger_expectation_t *expectation);
+
+
 /* The state of one slot, as a refusal tells it. */
 
 typedef struct {

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "ledger_alias.h"
 #include "ledger_connection.h"
 #include "ledger_kept.h"
 #include "ledger_turn.h"
@@ -40,10 +41,13 @@ static ledger_rc_t ledger_revocation_whole(ledger_work_t *work);
 ledger_rc_t
 ledger_apply_binding(ledger_work_t *work)
 {
+    unsigned                 user, tenant;
     ledger_rc_t              rc;
+    ledger_connection_t     *c;
     const ledger_binding_t  *binding;
 
     binding = &work->record->u.binding;
+    c = &work->subject.c;
 
     rc = ledger_work_load(work, binding->connection, &work->subject);
 
@@ -51,8 +55,19 @@ ledger_apply_binding(ledger_work_t *work)
         return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
     }
 
-    return ledger_turn_bind(work, &work->subject, ledger_slice(""),
-                            binding->user, binding->tenant);
+    user = c->user.len != 0;
+    tenant = c->tenant.len != 0;
+
+    rc = ledger_turn_bind(work, &work->subject, ledger_slice(""),
+                          binding->user, binding->tenant);
+
+    if (rc != LEDGER_OK
+        || (user == (c->user.len != 0) && tenant == (c->tenant.len != 0)))
+    {
+        return rc;
+    }
+
+    return ledger_alias_learn(work, c->login, c->tenant, 1);
 }
 
 

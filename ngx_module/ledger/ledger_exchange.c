@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "ledger_alias.h"
 #include "ledger_connection.h"
 #include "ledger_kept.h"
 #include "ledger_settle.h"
@@ -29,6 +30,8 @@ static unsigned ledger_exchange_same(const ledger_exchange_t *x,
     const ledger_connection_t *connection);
 static ledger_rc_t ledger_exchange_join(ledger_work_t *work,
     const ledger_exchange_t *x);
+static ledger_rc_t ledger_exchange_alias(ledger_work_t *work,
+    const ledger_exchange_t *x, unsigned bound);
 static ledger_rc_t ledger_exchange_open(ledger_work_t *work,
     const ledger_exchange_t *x);
 static ledger_rc_t ledger_exchange_enter(ledger_work_t *work,
@@ -256,6 +259,7 @@ ledger_exchange_same(const ledger_exchange_t *x,
 static ledger_rc_t
 ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
 {
+    unsigned              unknown;
     ledger_rc_t           rc;
     ledger_token_id_t     current, previous;
     ledger_connection_t  *c;
@@ -263,6 +267,7 @@ ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
     c = &work->subject.c;
     current = c->refresh;
     previous = c->previous;
+    unknown = c->user.len == 0;
 
     rc = ledger_exchange_tokens(work, x);
 
@@ -307,7 +312,36 @@ ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
         rc = ledger_work_save(work, &work->subject);
     }
 
+    if (rc == LEDGER_OK) {
+        rc = ledger_exchange_alias(work, x, unknown && c->user.len);
+    }
+
     return rc == LEDGER_OK ? ledger_kept_add(work, x) : rc;
+}
+
+
+/*
+ * Who logged in as whom.  An answer that names another user than its
+ * connection has teaches nothing.
+ */
+
+static ledger_rc_t
+ledger_exchange_alias(ledger_work_t *work, const ledger_exchange_t *x,
+    unsigned bound)
+{
+    ledger_slice_t              login, tenant;
+    const ledger_connection_t  *c;
+
+    c = &work->subject.c;
+
+    if (x->user.len && !ledger_slice_equal(x->user, c->user)) {
+        return LEDGER_OK;
+    }
+
+    login = x->login.len ? x->login : c->login;
+    tenant = x->tenant.len ? x->tenant : c->tenant;
+
+    return ledger_alias_learn(work, login, tenant, bound || x->login.len);
 }
 
 
@@ -345,6 +379,10 @@ ledger_exchange_open(ledger_work_t *work, const ledger_exchange_t *x)
                                          ? LEDGER_SETTLE_FRESH
                                          : LEDGER_SETTLE_FRESH
                                            | LEDGER_SETTLE_EVICT);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_exchange_alias(work, x, 0);
     }
 
     return rc == LEDGER_OK ? ledger_kept_add(work, x) : rc;

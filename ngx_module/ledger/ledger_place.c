@@ -277,6 +277,20 @@ ledger_place_owner(ledger_slice_t owner, uint64_t *hash)
 }
 
 
+ledger_rc_t
+ledger_place_alias(ledger_slice_t provider, ledger_slice_t login,
+    ledger_alias_id_t *alias)
+{
+    ledger_hash_t  hash;
+
+    ledger_hash_begin(&hash);
+    ledger_hash_slice(&hash, provider);
+    ledger_hash_slice(&hash, login);
+
+    return ledger_hash_end(&hash, alias->bytes, LEDGER_ALIAS_ID_SIZE);
+}
+
+
 static void
 ledger_hash_begin(ledger_hash_t *hash)
 {

@@ -17,7 +17,8 @@
 #pragma GCC visibility push(hidden)
 
 
-#define LEDGER_SLOT_ID_SIZE  16
+#define LEDGER_SLOT_ID_SIZE   16
+#define LEDGER_ALIAS_ID_SIZE  16
 
 
 /* SHA-256 over provider, keys and values in canonical order, truncated. */
@@ -25,6 +26,13 @@
 typedef struct {
     unsigned char         bytes[LEDGER_SLOT_ID_SIZE];
 } ledger_slot_id_t;
+
+
+/* SHA-256 over provider and login with their lengths, truncated. */
+
+typedef struct {
+    unsigned char         bytes[LEDGER_ALIAS_ID_SIZE];
+} ledger_alias_id_t;
 
 
 /* One supersession between two different known owners (R7). */
@@ -73,6 +81,11 @@ unsigned ledger_place_known(const ledger_connection_t *connection,
 
 LEDGER_MUST_USE ledger_rc_t ledger_place_owner(ledger_slice_t owner,
     uint64_t *hash);
+
+/* Both are at most 65535 bytes long.  LEDGER_OK; LEDGER_NOMEM. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_place_alias(ledger_slice_t provider,
+    ledger_slice_t login, ledger_alias_id_t *alias);
 
 /* Forgets the oldest contest where there is no room. */
 

@@ -64,6 +64,10 @@
 #define LEDGER_ROW_EXEMPT       0x04
 #define LEDGER_ROW_FLAGS        0x07
 
+/* version, time, user and tenant with their lengths */
+#define LEDGER_ALIAS_VERSION    1
+#define LEDGER_ALIAS_MAX        (1 + 8 + 2 * (2 + LEDGER_IDENTITY_MAX))
+
 /* names of meta numbers, see also ledger_apply.c */
 #define LEDGER_NAME_FORMAT      "format"
 
@@ -111,7 +115,7 @@ static void ledger_store_id_key(unsigned char *buf, uint64_t id);
 
 static const char  *ledger_store_names[LEDGER_TABLES] = {
     "meta", "tokens", "connections", "slots", "members", "broken", "due",
-    "log", "kept"
+    "log", "kept", "aliases"
 };
 
 
@@ -1260,6 +1264,73 @@ ledger_store_delete_kept(ledger_view_t *view,
 {
     return ledger_store_delete(view, LEDGER_KEPT, presented->bytes,
                                LEDGER_TOKEN_ID_SIZE);
+}
+
+
+ledger_rc_t
+ledger_store_alias(ledger_view_t *view, const ledger_alias_id_t *alias,
+    ledger_alias_row_t *row)
+{
+    uint8_t          version;
+    ledger_rc_t      rc;
+    ledger_slice_t   value;
+    ledger_reader_t  r;
+
+    rc = ledger_store_get(view, LEDGER_ALIASES, alias->bytes,
+                          LEDGER_ALIAS_ID_SIZE, &value);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    r = ledger_reader(value.data, value.len);
+
+    version = ledger_take_u8(&r);
+    row->seen_at = ledger_take_u64(&r);
+    row->user = ledger_take_slice(&r, LEDGER_IDENTITY_MAX);
+    row->tenant = ledger_take_slice(&r, LEDGER_IDENTITY_MAX);
+
+    if (r.failed || r.pos != r.end || version != LEDGER_ALIAS_VERSION
+        || row->user.len == 0)
+    {
+        return LEDGER_CORRUPT;
+    }
+
+    return LEDGER_OK;
+}
+
+
+ledger_rc_t
+ledger_store_put_alias(ledger_view_t *view, const ledger_alias_id_t *alias,
+    const ledger_alias_row_t *row)
+{
+    unsigned char    buf[LEDGER_ALIAS_MAX];
+    ledger_writer_t  w;
+
+    w = ledger_writer(buf, sizeof(buf));
+
+    ledger_put_u8(&w, LEDGER_ALIAS_VERSION);
+    ledger_put_u64(&w, row->seen_at);
+    ledger_put_slice(&w, row->user);
+    ledger_put_slice(&w, row->tenant);
+
+    if (w.failed) {
+        return LEDGER_CORRUPT;
+    }
+
+    return ledger_store_put(view, LEDGER_ALIASES, alias->bytes,
+                            LEDGER_ALIAS_ID_SIZE,
+                            (ledger_slice_t) { buf, (size_t) (w.pos - buf) },
+                            0);
+}
+
+
+ledger_rc_t
+ledger_store_delete_alias(ledger_view_t *view,
+    const ledger_alias_id_t *alias)
+{
+    return ledger_store_delete(view, LEDGER_ALIASES, alias->bytes,
+                               LEDGER_ALIAS_ID_SIZE);
 }
 
 

@@ -13,9 +13,11 @@
  *   slots        slot id          -> ledger_header_t
  *   members      slot, age, id    -> nothing; live connections of a slot
  *   broken       slot, age, id    -> nothing; broken ones that had been in it
- *   due          lane, time, connection, token or slot id -> nothing
+ *   due          lane, time, connection, id of token, slot or alias
+ *                             -> nothing
  *   log          sequence         -> encoded record
  *   kept         token id         -> ledger_kept_row_t
+ *   aliases      alias id         -> ledger_alias_row_t
  */
 
 #ifndef _LEDGER_STORE_H_INCLUDED_
@@ -44,6 +46,7 @@ typedef enum {
     LEDGER_DUE,
     LEDGER_LOG,
     LEDGER_KEPT,
+    LEDGER_ALIASES,
     LEDGER_TABLES
 } ledger_table_t;
 
@@ -95,6 +98,15 @@ typedef struct {
 } ledger_kept_row_t;
 
 
+/* Whom a login turned out to be. */
+
+typedef struct {
+    ledger_ms_t           seen_at;
+    ledger_slice_t        user;
+    ledger_slice_t        tenant;        /* empty: unknown */
+} ledger_alias_row_t;
+
+
 typedef struct {
     ledger_ms_t           age;
     uint64_t              id;
@@ -114,14 +126,15 @@ typedef enum {
     LEDGER_LANE_TOKEN_EXEMPT,
     LEDGER_LANE_SLOT,                    /* when a slot became empty */
     LEDGER_LANE_KEPT,                    /* when a kept answer is over */
+    LEDGER_LANE_ALIAS,                   /* when an alias was seen */
     LEDGER_LANES
 } ledger_lane_t;
 
 
 typedef struct {
     ledger_ms_t           at;
-    uint64_t              connection;    /* 0 in LEDGER_LANE_SLOT */
-    unsigned char         id[16];        /* of a token or slot, else 0 */
+    uint64_t              connection;    /* 0: of a slot or an alias */
+    unsigned char         id[16];        /* not of a connection, else 0 */
     uint8_t               lane;
 } ledger_due_t;
 
@@ -229,6 +242,15 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_put_kept(ledger_view_t *view,
     unsigned char *buf);
 LEDGER_MUST_USE ledger_rc_t ledger_store_delete_kept(ledger_view_t *view,
     const ledger_token_id_t *presented);
+
+/* The row's slices live in the map until the next write or the end. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_alias(ledger_view_t *view,
+    const ledger_alias_id_t *alias, ledger_alias_row_t *row);
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_alias(ledger_view_t *view,
+    const ledger_alias_id_t *alias, const ledger_alias_row_t *row);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_alias(ledger_view_t *view,
+    const ledger_alias_id_t *alias);
 
 LEDGER_MUST_USE ledger_rc_t ledger_store_append_log(ledger_view_t *view,
     uint64_t sequence, ledger_slice_t encoded);

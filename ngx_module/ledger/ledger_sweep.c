@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "ledger_alias.h"
 #include "ledger_connection.h"
 #include "ledger_kept.h"
 #include "ledger_turn.h"
@@ -51,10 +52,12 @@ ledger_apply_sweep(ledger_work_t *work)
     rc = ledger_sweep_lane(work, LEDGER_LANE_KEPT, &left);
 
     for (lane = LEDGER_LANE_LIVE;
-         rc == LEDGER_OK && lane < LEDGER_LANE_KEPT;
+         rc == LEDGER_OK && lane < LEDGER_LANES;
          lane++)
     {
-        rc = ledger_sweep_lane(work, (ledger_lane_t) lane, &left);
+        if (lane != LEDGER_LANE_KEPT) {
+            rc = ledger_sweep_lane(work, (ledger_lane_t) lane, &left);
+        }
     }
 
     return rc == LEDGER_OK ? ledger_sweep_log(work, left) : rc;
@@ -136,6 +139,9 @@ ledger_sweep_row(ledger_work_t *work, const ledger_due_t *due)
 
     case LEDGER_LANE_KEPT:
         return ledger_kept_sweep(work, due);
+
+    case LEDGER_LANE_ALIAS:
+        return ledger_alias_sweep(work, due);
 
     default:
         return ledger_sweep_connection(work, due);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ledger_connection.h"
+#include "ledger_cursor.h"
 #include "ledger_store.h"
 
 
@@ -26,6 +27,7 @@ static void scene_fail(const char *what, const char *file, int line);
 static uint64_t scene_hash(uint64_t hash, MDB_val *value);
 static size_t scene_count(ledger_view_t *view, ledger_table_t table);
 static void scene_check_kept(ledger_view_t *view, MDB_val *key);
+static void scene_check_alias(ledger_view_t *view, MDB_val *key);
 static void scene_check_connection(ledger_view_t *view, MDB_val *value,
     size_t *members, size_t *broken, size_t *due);
 
@@ -267,6 +269,16 @@ scene_check(scene_t *scene)
 
     mdb_cursor_close(cursor);
 
+    check(mdb_cursor_open(view.txn, scene->ledger->tables[LEDGER_ALIASES],
+                          &cursor) == 0);
+
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        scene_check_alias(&view, &key);
+    }
+
+    mdb_cursor_close(cursor);
+
+    due += scene_count(&view, LEDGER_ALIASES);
     due += scene_count(&view, LEDGER_TOKENS);
     due += scene_count(&view, LEDGER_KEPT);
 
@@ -346,6 +358,36 @@ scene_check_kept(ledger_view_t *view, MDB_val *key)
           == LEDGER_OK);
     check(c.state == LEDGER_LIVE);
     check(ledger_connection_replays(&c, &presented));
+}
+
+
+/* Each has its row in the lane, at the time that it tells itself. */
+
+static void
+scene_check_alias(ledger_view_t *view, MDB_val *key)
+{
+    MDB_val             due, none;
+    unsigned char       buf[33];
+    ledger_writer_t     w;
+    ledger_alias_id_t   alias;
+    ledger_alias_row_t  row;
+
+    check(key->mv_size == LEDGER_ALIAS_ID_SIZE);
+    memcpy(alias.bytes, key->mv_data, LEDGER_ALIAS_ID_SIZE);
+
+    check(ledger_store_alias(view, &alias, &row) == LEDGER_OK);
+
+    w = ledger_writer(buf, sizeof(buf));
+    ledger_put_u8(&w, LEDGER_LANE_ALIAS);
+    ledger_put_u64(&w, row.seen_at);
+    ledger_put_u64(&w, 0);
+    ledger_put_bytes(&w, alias.bytes, LEDGER_ALIAS_ID_SIZE);
+    check(!w.failed && w.pos == w.end);
+
+    due.mv_data = buf;
+    due.mv_size = sizeof(buf);
+    check(mdb_get(view->txn, view->ledger->tables[LEDGER_DUE], &due, &none)
+          == 0);
 }
 
 
