@@ -317,8 +317,8 @@ typedef struct {
  * ledger_alias() tells the user, and the tenant if that is known, that
  * "login" was at "provider" when it was seen last: an exchange, or a binding
  * after it, left a connection with a login and a user.  The newest word
- * wins; a refresh that names no login repeats an old one, and never takes a
- * login from another user.  Logins are compared byte by byte.
+ * wins, but one that only repeats the connection's login, as a refresh does,
+ * never gives a login to another user.  Logins are compared byte by byte.
  *
  * An alias is swept a retention after it was seen.  Refreshes renew that at
  * most once an hour.

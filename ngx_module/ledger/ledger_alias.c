@@ -23,9 +23,8 @@ static void ledger_alias_lane(const ledger_alias_id_t *alias,
 
 ledger_rc_t
 ledger_alias_learn(ledger_work_t *work, ledger_slice_t login,
-    ledger_slice_t tenant, unsigned fresh)
+    ledger_slice_t tenant, unsigned news)
 {
-    unsigned                    same;
     ledger_rc_t                 rc;
     unsigned char               buf[LEDGER_IDENTITY_MAX];
     ledger_alias_id_t           alias;
@@ -56,20 +55,26 @@ ledger_alias_learn(ledger_work_t *work, ledger_slice_t login,
         return rc;
     }
 
-    same = ledger_slice_equal(old.user, row.user);
+    if (ledger_slice_equal(old.user, row.user)) {
 
-    if (!fresh
-        && (!same
-            || work->now < ledger_ms_after(old.seen_at, LEDGER_ALIAS_STEP)))
-    {
+        if (old.tenant.len && (tenant.len == 0
+                               || !(news & LEDGER_ALIAS_TENANT)))
+        {
+            /* what is in the map moves with the first write */
+            memcpy(buf, old.tenant.data, old.tenant.len);
+            row.tenant.data = buf;
+            row.tenant.len = old.tenant.len;
+        }
+
+        if (!(news & LEDGER_ALIAS_USER)
+            && ledger_slice_equal(old.tenant, row.tenant)
+            && work->now < ledger_ms_after(old.seen_at, LEDGER_ALIAS_STEP))
+        {
+            return LEDGER_OK;
+        }
+
+    } else if (!(news & LEDGER_ALIAS_USER)) {
         return LEDGER_OK;
-    }
-
-    if (same && old.tenant.len && (tenant.len == 0 || !fresh)) {
-        /* what is in the map moves with the first write */
-        memcpy(buf, old.tenant.data, old.tenant.len);
-        row.tenant.data = buf;
-        row.tenant.len = old.tenant.len;
     }
 
     return ledger_alias_move(work, &alias, &old, &row);

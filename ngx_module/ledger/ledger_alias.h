@@ -18,15 +18,21 @@
 #pragma GCC visibility push(hidden)
 
 
+/* What the record itself says; else the connection only repeats it. */
+
+#define LEDGER_ALIAS_USER    0x01        /* who that login is */
+#define LEDGER_ALIAS_TENANT  0x02        /* of which tenant that user is */
+
+
 /*
  * Learns that "login" is the user of the subject, if both are known; an
- * empty tenant says nothing.  A word that is "fresh" takes the place of any
- * that is not newer.  Another one, a repetition, only renews an alias of the
- * same user, and brings a tenant or the alias itself where there was none.
+ * empty tenant says nothing.  News take the place of what is not newer; what
+ * is repeated fills in what is unknown, and renews the alias if that is of
+ * the same user.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_alias_learn(ledger_work_t *work,
-    ledger_slice_t login, ledger_slice_t tenant, unsigned fresh);
+    ledger_slice_t login, ledger_slice_t tenant, unsigned news);
 
 /* Drops the alias that a sweep found to be past its retention. */
 

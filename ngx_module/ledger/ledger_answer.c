@@ -41,7 +41,7 @@ static ledger_rc_t ledger_revocation_whole(ledger_work_t *work);
 ledger_rc_t
 ledger_apply_binding(ledger_work_t *work)
 {
-    unsigned                 user, tenant;
+    unsigned                 user, tenant, news;
     ledger_rc_t              rc;
     ledger_connection_t     *c;
     const ledger_binding_t  *binding;
@@ -57,17 +57,26 @@ ledger_apply_binding(ledger_work_t *work)
 
     user = c->user.len != 0;
     tenant = c->tenant.len != 0;
+    news = 0;
 
     rc = ledger_turn_bind(work, &work->subject, ledger_slice(""),
                           binding->user, binding->tenant);
 
-    if (rc != LEDGER_OK
-        || (user == (c->user.len != 0) && tenant == (c->tenant.len != 0)))
-    {
+    if (!user && c->user.len) {
+        news |= LEDGER_ALIAS_USER;
+    }
+
+    if (!tenant && c->tenant.len) {
+        news |= LEDGER_ALIAS_TENANT;
+    }
+
+    /* a binding that tells nothing new renews nothing */
+
+    if (rc != LEDGER_OK || news == 0) {
         return rc;
     }
 
-    return ledger_alias_learn(work, c->login, c->tenant, 1);
+    return ledger_alias_learn(work, c->login, c->tenant, news);
 }
 
 

@@ -329,6 +329,7 @@ static ledger_rc_t
 ledger_exchange_alias(ledger_work_t *work, const ledger_exchange_t *x,
     unsigned bound)
 {
+    unsigned                    news;
     ledger_slice_t              login, tenant;
     const ledger_connection_t  *c;
 
@@ -340,8 +341,10 @@ ledger_exchange_alias(ledger_work_t *work, const ledger_exchange_t *x,
 
     login = x->login.len ? x->login : c->login;
     tenant = x->tenant.len ? x->tenant : c->tenant;
+    news = (bound || x->login.len ? LEDGER_ALIAS_USER : 0)
+           | (x->tenant.len ? LEDGER_ALIAS_TENANT : 0);
 
-    return ledger_alias_learn(work, login, tenant, bound || x->login.len);
+    return ledger_alias_learn(work, login, tenant, news);
 }
 
 

@@ -84,6 +84,13 @@ typedef struct {
 } kept_t;
 
 
+typedef struct {
+    text_t             provider, login, user, tenant;
+    uint64_t           seen_at;
+    ledger_alias_id_t  id;               /* orders a sweep, no more */
+} alias_t;
+
+
 struct oracle_s {
     connection_t     **connections;
     size_t             nconnections;
@@ -93,6 +100,8 @@ struct oracle_s {
     size_t             nslots;
     kept_t            *kept;
     size_t             nkept;
+    alias_t           *aliases;
+    size_t             naliases;
     uint64_t           sequence;
 
     uint64_t           now;
@@ -132,6 +141,14 @@ text(ledger_slice_t slice)
     }
 
     return t;
+}
+
+
+static ledger_slice_t
+slice(const text_t *t)
+{
+    return (ledger_slice_t) { (const unsigned char *) t->text,
+                              strlen(t->text) };
 }
 
 
@@ -1007,9 +1024,106 @@ take_tokens(oracle_t *o, connection_t *c, const ledger_exchange_t *x)
 }
 
 
+static alias_t *
+find_alias(const oracle_t *o, const text_t *provider, const text_t *login)
+{
+    size_t  i;
+
+    for (i = 0; i < o->naliases; i++) {
+        if (same(&o->aliases[i].provider, provider)
+            && same(&o->aliases[i].login, login))
+        {
+            return &o->aliases[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Whether this record itself says who the login is, and of which tenant; it
+ * may also be that the connection only repeats it.
+ */
+
+static void
+learn(oracle_t *o, const connection_t *c, const text_t *login,
+    const text_t *tenant, int says_user, int says_tenant)
+{
+    int       tells;
+    alias_t  *a;
+
+    if (!known(login) || !known(&c->user)) {
+        return;
+    }
+
+    a = find_alias(o, &c->provider, login);
+
+    if (a == NULL) {
+        o->aliases = more(o->aliases, (o->naliases + 1) * sizeof(alias_t));
+        a = &o->aliases[o->naliases++];
+
+        memset(a, 0, sizeof(alias_t));
+        a->provider = c->provider;
+        a->login = *login;
+        says_user = 1;
+
+        if (ledger_place_alias(slice(&c->provider), slice(login), &a->id)
+            != LEDGER_OK)
+        {
+            abort();
+        }
+    }
+
+    if (o->now < a->seen_at) {
+        return;
+    }
+
+    if (!same(&a->user, &c->user)) {
+
+        if (!says_user) {
+            return;
+        }
+
+        a->user = c->user;
+        memset(&a->tenant, 0, sizeof(text_t));
+    }
+
+    tells = known(tenant) && !same(tenant, &a->tenant)
+            && (says_tenant || !known(&a->tenant));
+
+    if (tells) {
+        a->tenant = *tenant;
+    }
+
+    if (tells || says_user || o->now - a->seen_at >= HOUR) {
+        a->seen_at = o->now;
+        o->changed = 1;
+    }
+}
+
+
+static void
+learn_from(oracle_t *o, const connection_t *c, const ledger_exchange_t *x,
+    int named_now)
+{
+    text_t  user = text(x->user), tenant = text(x->tenant);
+    text_t  login = text(x->login);
+
+    if (known(&user) && !same(&user, &c->user)) {
+        return;
+    }
+
+    learn(o, c, known(&login) ? &login : &c->login,
+          known(&tenant) ? &tenant : &c->tenant, named_now || known(&login),
+          known(&tenant));
+}
+
+
 static void
 join(oracle_t *o, connection_t *c, const ledger_exchange_t *x)
 {
+    int     named = known(&c->user);
     text_t  client = text(x->client), user = text(x->user);
     text_t  tenant = text(x->tenant);
 
@@ -1034,6 +1148,7 @@ join(oracle_t *o, connection_t *c, const ledger_exchange_t *x)
     }
 
     bind(o, c, &client, &user, &tenant);
+    learn_from(o, c, x, !named && known(&c->user));
 }
 
 
@@ -1140,6 +1255,8 @@ open_connection(oracle_t *o, const ledger_exchange_t *x)
     {
         enter(o, c, i, !x->refresh, 1);
     }
+
+    learn_from(o, c, x, 0);
 }
 
 
@@ -1654,6 +1771,15 @@ first_due(const oracle_t *o, uint64_t now, uint64_t retention)
         }
     }
 
+    for (i = 0; i < o->naliases; i++) {
+        memset(&due, 0, sizeof(due));
+        due.i = i;
+        due.lane = 8;
+        due.at = o->aliases[i].seen_at;
+        memcpy(due.id, o->aliases[i].id.bytes, 16);
+        consider(&first, due, retention, now);
+    }
+
     return first;
 }
 
@@ -1741,6 +1867,11 @@ apply_sweep(oracle_t *o, uint64_t retention, uint32_t max)
             o->changed = 1;
             break;
 
+        case 8:
+            o->aliases[due.i] = o->aliases[--o->naliases];
+            o->changed = 1;
+            break;
+
         default:
             sweep_token(o, &o->tokens[due.i], retention);
             break;
@@ -1754,11 +1885,23 @@ apply_binding(oracle_t *o, const ledger_binding_t *b)
 {
     text_t         none, user = text(b->user), tenant = text(b->tenant);
     connection_t  *c = find(o, b->connection);
+    int            user_before, tenant_before;
 
     memset(&none, 0, sizeof(none));
 
-    if (c) {
-        bind(o, c, &none, &user, &tenant);
+    if (c == NULL) {
+        return;
+    }
+
+    user_before = known(&c->user);
+    tenant_before = known(&c->tenant);
+
+    bind(o, c, &none, &user, &tenant);
+
+    if (user_before != known(&c->user) || tenant_before != known(&c->tenant))
+    {
+        learn(o, c, &c->login, &c->tenant, !user_before && known(&c->user),
+              !tenant_before && known(&c->tenant));
     }
 }
 
@@ -1819,14 +1962,6 @@ oracle_apply(oracle_t *o, const ledger_record_t *records, size_t n,
 
         o->sequence += (uint64_t) o->changed;
     }
-}
-
-
-static ledger_slice_t
-slice(const text_t *t)
-{
-    return (ledger_slice_t) { (const unsigned char *) t->text,
-                              strlen(t->text) };
 }
 
 
@@ -1946,6 +2081,24 @@ oracle_kept(oracle_t *o, const ledger_token_id_t *presented, ledger_ms_t now,
     memcpy(out->buf, k->sealed, k->len);
     out->sealed.data = out->buf;
     out->sealed.len = k->len;
+
+    return LEDGER_OK;
+}
+
+
+ledger_rc_t
+oracle_alias(oracle_t *o, ledger_slice_t provider, ledger_slice_t login,
+    ledger_identity_t *out)
+{
+    text_t    p = text(provider), l = text(login);
+    alias_t  *a = find_alias(o, &p, &l);
+
+    if (a == NULL) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    out->user = slice(&a->user);
+    out->tenant = slice(&a->tenant);
 
     return LEDGER_OK;
 }
@@ -2075,5 +2228,6 @@ oracle_destroy(oracle_t *o)
     free(o->tokens);
     free(o->slots);
     free(o->kept);
+    free(o->aliases);
     free(o);
 }

@@ -47,6 +47,11 @@ void oracle_judge(oracle_t *oracle, const ledger_token_id_t *id,
 ledger_rc_t oracle_kept(oracle_t *oracle, const ledger_token_id_t *presented,
     ledger_ms_t now, ledger_kept_t *kept);
 
+/* As ledger_alias(); the slices are the oracle's until the next record. */
+
+ledger_rc_t oracle_alias(oracle_t *oracle, ledger_slice_t provider,
+    ledger_slice_t login, ledger_identity_t *identity);
+
 /* Whether a sweep would find anything but the log; the log is not here. */
 
 int oracle_due(oracle_t *oracle, ledger_ms_t now, uint64_t retention);

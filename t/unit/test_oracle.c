@@ -60,6 +60,7 @@ static unsigned  length = 1000;
 static uint64_t  totals[32];
 static uint64_t  replays;
 static uint64_t  contested, explained, returned;
+static uint64_t  aliases, strangers;
 
 
 static unsigned
@@ -572,6 +573,39 @@ compare_kept(world_t *w, const ledger_token_id_t *id, ledger_ms_t now)
 
 
 static void
+compare_aliases(world_t *w)
+{
+    char               provider[8], login[8];
+    unsigned           i;
+    ledger_rc_t        rc;
+    ledger_identity_t  a, b;
+
+    /* as word() makes them, and one that nobody has */
+
+    for (i = 0; i < 2 * 4; i++) {
+        snprintf(provider, sizeof(provider), "p%u", i / 4);
+        snprintf(login, sizeof(login), "l%u", i % 4);
+
+        rc = ledger_alias(w->scene->ledger, scene_text(provider),
+                          scene_text(login), &a);
+
+        assert_int_equal(rc, oracle_alias(w->oracle, scene_text(provider),
+                                          scene_text(login), &b));
+
+        if (rc != LEDGER_OK) {
+            strangers += i % 4 < 3;
+            continue;
+        }
+
+        compare_slices(a.user, b.user);
+        compare_slices(a.tenant, b.tenant);
+
+        aliases++;
+    }
+}
+
+
+static void
 compare_slots(world_t *w, uint64_t id, ledger_ms_t now)
 {
     unsigned              i;
@@ -621,6 +655,8 @@ compare_some(world_t *w)
     for (i = 0; i < w->ntokens; i++) {
         compare_kept(w, &w->tokens[i], w->now + (i % 8 == 0) * 60000);
     }
+
+    compare_aliases(w);
 
     if (oracle_due(w->oracle, w->now, SCENE_DAY)) {
         assert_int_equal(ledger_due(w->scene->ledger, w->now, SCENE_DAY),
@@ -882,6 +918,8 @@ test_random_histories(void **state)
 
     assert_true(replays > 0);
     assert_true(contested > 0);
+    assert_true(aliases > 0);
+    assert_true(strangers > 0);
 }
 
 
