@@ -213,6 +213,12 @@ test_newest_word(void **state)
     assert_alias("ann", "u3", "t3");
     connect("ann", "u3", "t4", "r6", T0 + 3000);
     assert_alias("ann", "u3", "t4");
+
+    /* the same again is as new as any */
+
+    connect("ann", "u3", "t4", "r7", T0 + 5000);
+    connect("ann", "u4", "", "r8", T0 + 4000);
+    assert_alias("ann", "u3", "t4");
     assert_int_equal(rows(), 1);
 }
 
