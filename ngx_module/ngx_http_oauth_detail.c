@@ -27,6 +27,10 @@ static u_char *ngx_http_oauth_detail_superseded(ngx_http_oauth_facts_t *f,
     u_char *p, u_char *last);
 static u_char *ngx_http_oauth_detail_ended(ngx_http_oauth_facts_t *f,
     u_char *p, u_char *last);
+static u_char *ngx_http_oauth_detail_takeover(ngx_http_oauth_facts_t *f,
+    u_char *p, u_char *last);
+static u_char *ngx_http_oauth_detail_other_user(ngx_http_oauth_facts_t *f,
+    u_char *p, u_char *last);
 static u_char *ngx_http_oauth_detail_request(ngx_http_oauth_facts_t *f,
     u_char *p, u_char *last);
 static u_char *ngx_http_oauth_detail_limit(ngx_http_oauth_facts_t *f,
@@ -77,6 +81,14 @@ ngx_http_oauth_detail(ngx_http_oauth_facts_t *f)
     case NGX_HTTP_OAUTH_PROBLEM_EXPIRED:
     case NGX_HTTP_OAUTH_PROBLEM_ROTATED:
         p = ngx_http_oauth_detail_ended(f, p, last);
+        break;
+
+    case NGX_HTTP_OAUTH_PROBLEM_TAKEOVER:
+        p = ngx_http_oauth_detail_takeover(f, p, last);
+        break;
+
+    case NGX_HTTP_OAUTH_PROBLEM_OTHER_USER:
+        p = ngx_http_oauth_detail_other_user(f, p, last);
         break;
 
     default:
@@ -558,4 +570,64 @@ ngx_http_oauth_detail_clean(ledger_slice_t text, u_char *p, u_char *last)
     }
 
     return end;
+}
+
+
+static u_char *
+ngx_http_oauth_detail_takeover(ngx_http_oauth_facts_t *f, u_char *p,
+    u_char *last)
+{
+    ledger_slice_t  owner;
+
+    p = ngx_slprintf(p, last, "To connect here would end ");
+
+    if (f->details && f->holder != NULL) {
+        p = ngx_http_oauth_detail_connection(f, f->holder, p, last);
+        p = ngx_http_oauth_detail_limit(f, p, last);
+
+    } else {
+        p = ngx_slprintf(p, last, "the connection of another owner");
+    }
+
+    p = ngx_slprintf(p, last, ". Nothing was sent to the provider, and all "
+                     "tokens are unchanged. Retrying does not help: ");
+
+    if (f->ctx->owner.len == 0) {
+        p = ngx_slprintf(p, last, "this request names no owner, and only the "
+                         "same owner may connect again; give this caller");
+
+    } else if (f->details) {
+        owner = ngx_http_oauth_slice(&f->ctx->owner);
+
+        p = ngx_slprintf(p, last, "give owner ");
+        p = ngx_http_oauth_detail_quote(owner, p, last);
+
+    } else {
+        p = ngx_slprintf(p, last, "give this caller");
+    }
+
+    return ngx_slprintf(p, last, " an integration user of its own, or ask the "
+                        "holder to give the connection up.");
+}
+
+
+static u_char *
+ngx_http_oauth_detail_other_user(ngx_http_oauth_facts_t *f, u_char *p,
+    u_char *last)
+{
+    const ledger_connection_t  *c;
+
+    c = ngx_http_oauth_connection(f->ctx);
+
+    if (c->id != 0) {
+        p = ngx_http_oauth_detail_subject(f, p, last);
+        p = ngx_slprintf(p, last, " belongs to a user who");
+
+    } else {
+        p = ngx_slprintf(p, last, "This user");
+    }
+
+    return ngx_slprintf(p, last, " is not one of the integration users, the "
+                        "only ones that may hold connections here. Retrying "
+                        "does not help: connect as an integration user.");
 }

@@ -154,6 +154,22 @@ ngx_http_oauth_document_members(ngx_http_oauth_facts_t *f, json_t *doc)
         }
     }
 
+    if (f->problem == NGX_HTTP_OAUTH_PROBLEM_TAKEOVER && f->details) {
+        rc |= ngx_http_oauth_document_text(doc, "owner",
+                                       ngx_http_oauth_slice(&f->ctx->owner));
+
+        if (f->holder != NULL) {
+            rc |= ngx_http_oauth_document_text(doc, "user", f->holder->user);
+            rc |= ngx_http_oauth_document_text(doc, "tenant",
+                                               f->holder->tenant);
+            rc |= json_object_set_new(doc, "held_by",
+                          ngx_http_oauth_document_connection(f->holder, 1));
+            rc |= json_object_set_new(doc, "contested",
+                                      json_boolean(f->contested));
+            rc |= ngx_http_oauth_document_limit(f, doc);
+        }
+    }
+
     if (provider != NULL) {
         rc |= ngx_http_oauth_document_text(doc, "contact",
                                       ngx_http_oauth_slice(&provider->contact));

@@ -98,6 +98,35 @@ ngx_http_oauth_exchange_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 }
 
 
+ngx_int_t
+ngx_http_oauth_exchange_expect(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ledger_exchange_t *x)
+{
+    ngx_int_t                      rc;
+    ngx_http_oauth_value_scope_t   scope;
+
+    if (ngx_http_oauth_value_open(r, ctx, 1, &scope) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_oauth_exchange_identities(r, ctx, x);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_oauth_exchange_scope(r, ctx, x);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_oauth_exchange_limits(r, ctx, x);
+    }
+
+    ngx_http_oauth_value_close(r, ctx, &scope);
+
+    x->exempt = ngx_http_oauth_exchange_exempt(ctx) ? 1 : 0;
+
+    return rc;
+}
+
+
 static ngx_int_t
 ngx_http_oauth_exchange_parse(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *answer)

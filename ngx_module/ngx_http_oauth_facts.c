@@ -8,6 +8,7 @@
 #include "ngx_http_oauth_problem.h"
 
 
+static ngx_int_t ngx_http_oauth_facts_holder(ngx_http_oauth_facts_t *f);
 static ngx_int_t ngx_http_oauth_facts_slots(ngx_http_oauth_facts_t *f,
     ledger_t *ledger);
 static ngx_int_t ngx_http_oauth_facts_end(ngx_http_oauth_facts_t *f,
@@ -40,6 +41,10 @@ ngx_http_oauth_facts(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     f->ctx = ctx;
     f->problem = ngx_http_oauth_problem_of(ctx);
     f->details = lcf->details ? 1 : 0;
+
+    if (f->problem == NGX_HTTP_OAUTH_PROBLEM_TAKEOVER) {
+        return ngx_http_oauth_facts_holder(f) == NGX_OK ? f : NULL;
+    }
 
     if (!ngx_http_oauth_problem_ended(f->problem) || c->id == 0) {
         return f;
@@ -312,4 +317,45 @@ ngx_http_oauth_contested(ngx_http_oauth_ctx_t *ctx)
     }
 
     return 0;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_facts_holder(ngx_http_oauth_facts_t *f)
+{
+    unsigned                          i;
+    ledger_t                         *ledger;
+    const ngx_http_oauth_provider_t  *provider;
+
+    ledger = ngx_http_oauth_store();
+
+    if (ledger == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_oauth_facts_find(f->request, ledger, f->ctx->holder,
+                                  &f->holder)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (f->holder == NULL || f->ctx->holder_limit >= f->holder->nlimits) {
+        return NGX_OK;
+    }
+
+    i = (unsigned) f->ctx->holder_limit;
+    provider = f->ctx->provider;
+
+    if (ledger_slot(ledger, f->holder, i, ngx_http_oauth_now(),
+                    (unsigned) provider->contests, provider->contest_window,
+                    &f->slot)
+        == LEDGER_OK
+        && f->slot.known)
+    {
+        f->limit = &f->holder->limits[i];
+        f->contested = f->slot.contested ? 1 : 0;
+    }
+
+    return NGX_OK;
 }

@@ -21,6 +21,7 @@ typedef struct {
     ngx_uint_t               problem;
 
     ledger_connection_t     *by;            /* superseder; NULL: unknown */
+    ledger_connection_t     *holder;        /* whom a takeover would end */
     ledger_connection_t     *ends[LEDGER_LIMITS_MAX]; /* by a reconnect */
     ngx_uint_t               nends;
     ngx_uint_t               more;          /* ended, but not in "ends" */

@@ -104,7 +104,9 @@ typedef enum {
     NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE,  /* the ledger cannot be written */
     NGX_HTTP_OAUTH_PROBLEM_OTHER_CLIENT, /* a rotated token, not its client */
     NGX_HTTP_OAUTH_PROBLEM_REMEMBERED,   /* refused a moment ago */
-    NGX_HTTP_OAUTH_PROBLEM_BUSY          /* too many wait, or too long */
+    NGX_HTTP_OAUTH_PROBLEM_BUSY,         /* too many wait, or too long */
+    NGX_HTTP_OAUTH_PROBLEM_TAKEOVER,     /* would end another owner's */
+    NGX_HTTP_OAUTH_PROBLEM_OTHER_USER    /* no integration user */
 } ngx_http_oauth_problem_e;
 
 
@@ -155,12 +157,17 @@ typedef struct {
     ngx_array_t                   *tenant;
     ngx_array_t                   *login;
     ngx_array_t                   *owner;
+    ngx_array_t                   *owner_default;  /* "owner", if that is it */
     ngx_array_t                   *client;      /* NULL: the default order */
     ngx_array_t                   *issued_at;
     ngx_array_t                   *access_token;
     ngx_array_t                   *refresh_token;
     ngx_array_t                   *expires_in;
     ngx_array_t                   *refresh_expires_in;
+
+    ngx_array_t                   *integration_users;
+    ngx_http_oauth_mode_t          takeover;
+    ngx_http_oauth_mode_t          other_users;
 
     ngx_array_t                   *limits;  /* of ngx_http_oauth_limit_t */
     ngx_array_t                   *exempt;  /* of ngx_str_t; NULL: default */
@@ -290,6 +297,8 @@ typedef struct {
     ngx_uint_t                     kind;      /* ledger_token_kind_t */
     ngx_uint_t                     action;    /* ngx_http_oauth_action_e */
     ngx_uint_t                     problem;   /* ngx_http_oauth_problem_e */
+    uint64_t                       holder;    /* whom a takeover would end */
+    ngx_uint_t                     holder_limit;  /* and by which limit */
     const char                    *reason;    /* of a malformed request */
     ngx_str_t                      detail;    /* made once, see detail.c */
 
@@ -550,6 +559,25 @@ ngx_int_t ngx_http_oauth_owner_resolve(ngx_http_request_t *r,
 ngx_int_t ngx_http_oauth_token_content(ngx_http_request_t *r);
 
 
+/* ngx_http_oauth_takeover.c: what a connect would do, before it is sent */
+
+/*
+ * Sets ctx->problem if the connect would end a live connection of another
+ * owner, or is one of a user who may hold none; *mode, the mode of the
+ * endpoint, is lowered to what the provider's directive says of that.
+ * NGX_OK or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_takeover(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t *mode);
+
+/* Whether a known user is none of the provider's integration users. */
+
+ngx_uint_t ngx_http_oauth_other_user(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, const ledger_slice_t *user,
+    const ledger_slice_t *login);
+
+
 /* ngx_http_oauth_flight.c: one exchange for many callers */
 
 /* How a flight ended. */
@@ -650,6 +678,14 @@ ngx_int_t ngx_http_oauth_capture_body(ngx_http_request_t *r,
  * NGX_DECLINED: no token answer, nothing to record; NGX_ABORT: an answer
  * that cannot be understood or recorded; NGX_ERROR: no memory.
  */
+
+/*
+ * As much of an exchange as is known before it is sent.  NGX_OK or
+ * NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_exchange_expect(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ledger_exchange_t *x);
 
 ngx_int_t ngx_http_oauth_exchange_read(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *answer);

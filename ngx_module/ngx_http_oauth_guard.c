@@ -534,6 +534,15 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         ctx->problem = ngx_http_oauth_guard_problem(ctx);
     }
 
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE
+        && ctx->provider->integration_users && ctx->connection_id
+        && ngx_http_oauth_other_user(r, ctx,
+                                     &ngx_http_oauth_connection(ctx)->user,
+                                     &ngx_http_oauth_connection(ctx)->login))
+    {
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_USER;
+    }
+
     mode = NGX_HTTP_OAUTH_MODE_PASS;
 
     if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
@@ -614,6 +623,10 @@ ngx_http_oauth_guard_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     case NGX_HTTP_OAUTH_PROBLEM_BROKEN:
         mode = ngx_http_oauth_mode(r, ctx, &lcf->broken);
+        break;
+
+    case NGX_HTTP_OAUTH_PROBLEM_OTHER_USER:
+        mode = ngx_http_oauth_mode(r, ctx, &ctx->provider->other_users);
         break;
 
     case NGX_HTTP_OAUTH_PROBLEM_UNKNOWN:

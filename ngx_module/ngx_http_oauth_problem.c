@@ -91,7 +91,15 @@ static ngx_http_oauth_problem_t  ngx_http_oauth_problems[] = {
       "temporarily_unavailable",
       "Another refresh of this token has not ended, or its answer could not "
       "be recorded. Nothing was sent to the provider: try again in a moment.",
-      NGX_HTTP_SERVICE_UNAVAILABLE, NGX_HTTP_SERVICE_UNAVAILABLE, 0 }
+      NGX_HTTP_SERVICE_UNAVAILABLE, NGX_HTTP_SERVICE_UNAVAILABLE, 0 },
+
+    { ngx_string("takeover"),
+      "The connect would end the connection of another owner",
+      "connection_conflict", NULL, 0, NGX_HTTP_CONFLICT, 0 },
+
+    { ngx_string("other-user"),
+      "The user is not one of the integration users",
+      "connection_conflict", NULL, 0, NGX_HTTP_CONFLICT, 0 }
 };
 
 
@@ -113,7 +121,7 @@ static ngx_uint_t  ngx_http_oauth_problem_verdicts[] = {
 const ngx_http_oauth_problem_t *
 ngx_http_oauth_problem(ngx_uint_t problem)
 {
-    if (problem > NGX_HTTP_OAUTH_PROBLEM_BUSY) {
+    if (problem > NGX_HTTP_OAUTH_PROBLEM_OTHER_USER) {
         problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
     }
 

@@ -124,6 +124,18 @@ static ngx_http_oauth_provider_directive_t
       ngx_http_oauth_provider_grace,
       offsetof(ngx_http_oauth_provider_t, grace), 0 },
 
+    { ngx_string("takeover"), 1, 1,
+      ngx_http_oauth_provider_mode,
+      offsetof(ngx_http_oauth_provider_t, takeover), 0 },
+
+    { ngx_string("integration_users"), 1, NGX_HTTP_OAUTH_VALUES_MAX,
+      ngx_http_oauth_provider_values,
+      offsetof(ngx_http_oauth_provider_t, integration_users), 0 },
+
+    { ngx_string("other_users"), 1, 1,
+      ngx_http_oauth_provider_mode,
+      offsetof(ngx_http_oauth_provider_t, other_users), 0 },
+
     { ngx_string("refresh_ends_access"), 1, 1,
       ngx_http_oauth_provider_flag,
       offsetof(ngx_http_oauth_provider_t, refresh_ends_access), 0 },
@@ -190,6 +202,8 @@ ngx_http_oauth_provider_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         p->contest_window = 600000;
         p->idle = (uint64_t) 400 * 86400 * 1000;
         p->replay = 60000;
+        p->takeover.constant = NGX_HTTP_OAUTH_MODE_PASS;
+        p->other_users.constant = NGX_HTTP_OAUTH_MODE_FLAG;
     }
 
     p->name = value[1];
@@ -319,9 +333,31 @@ ngx_http_oauth_provider_finish(ngx_conf_t *cf, ngx_http_oauth_provider_t *p)
     ngx_uint_t               i, k;
     ngx_http_oauth_limit_t  *limit;
 
-    if (ngx_http_oauth_provider_default(cf, &p->owner,
-                                        "$http_x_oauth_owner") != NGX_OK
-        || ngx_http_oauth_provider_default(cf, &p->access_token,
+    if (p->owner == NULL) {
+
+        if (ngx_http_oauth_provider_default(cf, &p->owner,
+                                            "$http_x_oauth_owner")
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        p->owner_default = p->owner;
+    }
+
+    if (p->owner == p->owner_default
+        && (p->takeover.variable
+            || p->takeover.constant != NGX_HTTP_OAUTH_MODE_PASS))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "oauth_provider \"%V\" has \"takeover\", but does "
+                           "not say who the owner is: add \"owner VALUE\" "
+                           "with what mutual TLS, authentication or your "
+                           "network vouch for", &p->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_oauth_provider_default(cf, &p->access_token,
                                 "$oauth_response_access_token") != NGX_OK
         || ngx_http_oauth_provider_default(cf, &p->refresh_token,
                                 "$oauth_response_refresh_token") != NGX_OK

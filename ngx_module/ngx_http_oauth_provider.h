@@ -53,6 +53,8 @@ char *ngx_http_oauth_provider_time(ngx_conf_t *cf,
     ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
 char *ngx_http_oauth_provider_grace(ngx_conf_t *cf,
     ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
+char *ngx_http_oauth_provider_mode(ngx_conf_t *cf,
+    ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
 char *ngx_http_oauth_provider_flag(ngx_conf_t *cf,
     ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
 

@@ -494,6 +494,22 @@ ngx_http_oauth_provider_grace(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
 
 
 char *
+ngx_http_oauth_provider_mode(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
+    size_t offset, ngx_uint_t again)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_http_oauth_mode_parse(cf, &value[1],
+                                     (1 << NGX_HTTP_OAUTH_MODE_PASS)
+                                     |(1 << NGX_HTTP_OAUTH_MODE_FLAG)
+                                     |(1 << NGX_HTTP_OAUTH_MODE_REJECT),
+                     (ngx_http_oauth_mode_t *) ((u_char *) p + offset));
+}
+
+
+char *
 ngx_http_oauth_provider_flag(ngx_conf_t *cf, ngx_http_oauth_provider_t *p,
     size_t offset, ngx_uint_t again)
 {

@@ -355,6 +355,12 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
         mode = ngx_min(mode, NGX_HTTP_OAUTH_MODE_FLAG);
     }
 
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE
+        && ngx_http_oauth_takeover(r, ctx, &mode) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
         && mode == NGX_HTTP_OAUTH_MODE_REJECT)
     {
