@@ -147,7 +147,7 @@ stop_providers();
 --- steps
 connect 1 u=jane
 --- check
-slow_provider(delay => 0.2, answer => sub {
+slow_provider(delay => 1, answer => sub {
     my ($body, $n) = @_;
     my ($resource) = $body =~ /resource=(\w+)/;
 
