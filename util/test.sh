@@ -611,12 +611,18 @@ apt_source() {
     shift 2
     [ "$(id -u)" = 0 ] || die "package sources are added by root only"
 
+    # apt tells its mirrors only once it has read them
+    [ -n "$(archive_uri bookworm)" ] || apt_update
+
     for suite; do
         uri=$(archive_uri "$suite")
+        [ -n "$uri" ] || continue
         printf '%s\n' "Types: $type" "URIs: $uri" "Suites: $suite" \
                "Components: main" \
                "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg" ""
     done >"$file.new"
+
+    [ -s "$file.new" ] || die "apt has no Debian 12 among its sources"
 
     if cmp -s "$file.new" "$file"; then
         rm "$file.new"
@@ -624,24 +630,25 @@ apt_source() {
         mv "$file.new" "$file"
     fi
 
+    apt_update
+}
+
+
+apt_update() {
     apt_get update >"$build/apt.log" 2>&1 \
         || { tail "$build/apt.log" >&2; die "apt-get update failed"; }
 }
 
 
-# the mirror that this machine already uses
+# the mirror that this machine already uses for a suite; nothing: it uses none
 archive_uri() {
-    local like=bookworm uri=http://deb.debian.org/debian found
+    local like=bookworm
 
-    if [ "$1" = bookworm-security ]; then
-        like=$1
-        uri=http://deb.debian.org/debian-security
-    fi
+    [ "$1" != bookworm-security ] || like=$1
 
-    found=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
-                'Created-By: Packages' 2>/dev/null \
-            | awk -v like="$like" '$1 == like && !n++ { print $2 }')
-    printf '%s\n' "${found:-$uri}"
+    apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
+        'Created-By: Packages' 2>/dev/null \
+        | awk -v like="$like" '$1 == like && !n++ { print $2 }'
 }
 
 
