@@ -195,7 +195,7 @@ async function observe(example, gateway) {
     result.after = await api(first);
     result.log = fs.readFileSync(gateway.errorLog, 'utf8').split('\n')
         .filter(
-            l => l.includes('but the provider accepted it'));
+            l => l.includes('is a contradiction: '));
     result.access = fs.readFileSync(gateway.accessLog, 'utf8').trim()
         .split('\n').map(l => JSON.parse(l).verdict);
 
