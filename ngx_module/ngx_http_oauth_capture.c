@@ -362,7 +362,6 @@ ngx_http_oauth_capture_committed(void *data, ngx_uint_t durable)
                    "oauth gateway committed: %ui", durable);
 
     if (durable) {
-        ctx->recorded = 1;
         ctx->unrecorded = 0;
         ctx->connection_id = ngx_http_oauth_commit_connection(ctx->commit);
 

@@ -325,7 +325,6 @@ typedef struct {
     unsigned                       flying:1;   /* its flight is ours */
     unsigned                       inherited:1;    /* from a dead worker */
     unsigned                       waiting:1;  /* for the flight of another */
-    unsigned                       replayed:1; /* the answer is a kept one */
     unsigned                       revocation:1; /* not a token request */
     unsigned                       undecided:1;
     unsigned                       use_due:1;  /* last_used_at is old */
@@ -336,7 +335,6 @@ typedef struct {
     unsigned                       holding:1;
     unsigned                       released:1;
     unsigned                       truncated:1;
-    unsigned                       recorded:1;
     unsigned                       unrecorded:1; /* answer to be marked so */
     unsigned                       answer_form:1; /* not JSON */
     unsigned                       local:1;    /* the gateway answers */
@@ -544,12 +542,6 @@ ngx_int_t ngx_http_oauth_token_member(ngx_http_request_t *r, json_t *message,
 /* Removes X-OAuth-Owner from what goes to the provider. */
 
 void ngx_http_oauth_owner_strip(ngx_http_request_t *r);
-
-/* Resolves ctx->owner; before the header is stripped. */
-
-ngx_int_t ngx_http_oauth_owner_resolve(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx);
-
 
 /*
  * The content handler: refuses, waits, replays or forwards.  A request that

@@ -339,7 +339,6 @@ ngx_http_oauth_replay_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     }
 
     ctx->connection_id = kept->connection;
-    ctx->replayed = 1;
     ctx->action = ctx->wait_until ? NGX_HTTP_OAUTH_ACTION_JOIN
                                     : NGX_HTTP_OAUTH_ACTION_REPLAY;
 
