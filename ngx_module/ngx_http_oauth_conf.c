@@ -84,6 +84,8 @@ ngx_http_oauth_create_loc_conf(ngx_conf_t *cf)
      *     lcf->token_from = NULL;
      *     lcf->token_field = { 0, NULL };
      *     lcf->from_set = 0;
+     *     lcf->status = 0;
+     *     lcf->status_resource = NULL;
      */
 
     lcf->token_off = NGX_CONF_UNSET;

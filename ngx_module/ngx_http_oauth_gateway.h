@@ -226,7 +226,10 @@ typedef struct {
     ngx_http_oauth_mode_t          broken;
     ngx_flag_t                     details;
 
+    ngx_http_handler_pt            status_resource; /* NULL: the whole API */
+
     unsigned                       from_set:1;
+    unsigned                       status:1;   /* it is a location of ours */
 } ngx_http_oauth_loc_conf_t;
 
 
@@ -831,6 +834,11 @@ ngx_int_t ngx_http_oauth_local_page_body(ngx_http_request_t *r,
 #define NGX_HTTP_OAUTH_TIME_LEN  (sizeof("2026-11-22T17:48:29.000Z") - 1)
 
 u_char *ngx_http_oauth_time(u_char *p, ledger_ms_t at);
+
+
+/* ngx_http_oauth_status.c: what operators see */
+
+char *ngx_http_oauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 /* ngx_http_oauth_store.c: the ledger of this worker */

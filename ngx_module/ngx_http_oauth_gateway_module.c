@@ -96,6 +96,13 @@ static ngx_command_t  ngx_http_oauth_gateway_commands[] = {
       offsetof(ngx_http_oauth_loc_conf_t, details),
       NULL },
 
+    { ngx_string("oauth_status"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_oauth_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 

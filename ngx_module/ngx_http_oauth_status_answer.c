@@ -1,0 +1,208 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+
+#include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_text.h"
+
+
+static ngx_int_t ngx_http_oauth_status_send(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *type, json_t *doc);
+static ngx_int_t ngx_http_oauth_status_dump(ngx_http_request_t *r,
+    json_t *doc, ngx_str_t *text);
+
+
+ngx_int_t
+ngx_http_oauth_status_json(ngx_http_request_t *r, json_t *doc)
+{
+    ngx_str_t  type;
+
+    ngx_str_set(&type, "application/json");
+
+    return ngx_http_oauth_status_send(r, NGX_HTTP_OK, &type, doc);
+}
+
+
+ngx_int_t
+ngx_http_oauth_status_problem(ngx_http_request_t *r, ngx_uint_t status,
+    const char *word, const char *title, const char *detail)
+{
+    int         failed;
+    json_t     *doc;
+    ngx_int_t   rc;
+    ngx_str_t   type;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    doc = json_object();
+
+    failed = json_object_set_new(doc, "type",
+                                 json_sprintf("urn:oauth-gateway:%s", word));
+    failed |= json_object_set_new(doc, "title", json_string(title));
+    failed |= json_object_set_new(doc, "status", json_integer(status));
+    failed |= json_object_set_new(doc, "detail", json_string(detail));
+
+    if (failed) {
+        json_decref(doc);
+        doc = NULL;
+    }
+
+    ngx_str_set(&type, "application/problem+json");
+
+    return ngx_http_oauth_status_send(r, status, &type, doc);
+}
+
+
+ngx_int_t
+ngx_http_oauth_status_not_found(ngx_http_request_t *r)
+{
+    return ngx_http_oauth_status_problem(r, NGX_HTTP_NOT_FOUND, "not-found",
+                                         "There is no such resource",
+                                         "Nothing is known under this name.");
+}
+
+
+ngx_int_t
+ngx_http_oauth_status_unavailable(ngx_http_request_t *r)
+{
+    ngx_str_t  seconds;
+
+    ngx_str_set(&seconds, "2");
+
+    if (ngx_http_oauth_header_set(r, "Retry-After", &seconds) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_oauth_status_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                 "unavailable",
+                                 "The ledger cannot be reached now",
+                                 "The gateway cannot reach its ledger now: "
+                                 "the error log tells why.");
+}
+
+
+static ngx_int_t
+ngx_http_oauth_status_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, json_t *doc)
+{
+    ngx_int_t  rc;
+    ngx_str_t  text, value;
+
+    if (doc == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_oauth_status_dump(r, doc, &text);
+
+    json_decref(doc);
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&value, "no-store");
+
+    if (ngx_http_oauth_header_set(r, "Cache-Control", &value) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&value, "nosniff");
+
+    if (ngx_http_oauth_header_set(r, "X-Content-Type-Options", &value)
+        == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_oauth_local_send(r, status, type, &text);
+}
+
+
+/* The text goes with the request, and is not copied: a page may be large. */
+
+static ngx_int_t
+ngx_http_oauth_status_dump(ngx_http_request_t *r, json_t *doc,
+    ngx_str_t *text)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = (u_char *) json_dumps(doc, JSON_COMPACT);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = free;
+    cln->data = text->data;
+
+    text->len = ngx_strlen(text->data);
+
+    return NGX_OK;
+}
+
+
+int
+ngx_http_oauth_status_text(json_t *object, const char *name,
+    ledger_slice_t text)
+{
+    int      rc;
+    u_char  *buf, *last;
+
+    if (text.len == 0) {
+        return json_object_set_new(object, name, json_null());
+    }
+
+    buf = malloc(text.len);
+    if (buf == NULL) {
+        return -1;
+    }
+
+    last = ngx_http_oauth_clean(buf, buf + text.len, text);
+
+    rc = json_object_set_new(object, name,
+                             json_stringn((char *) buf, last - buf));
+    free(buf);
+
+    return rc;
+}
+
+
+int
+ngx_http_oauth_status_id(json_t *object, const char *name, uint64_t id)
+{
+    u_char  buf[NGX_INT64_LEN], *last;
+
+    if (id == 0) {
+        return json_object_set_new(object, name, json_null());
+    }
+
+    last = ngx_sprintf(buf, "%uL", id);
+
+    return json_object_set_new(object, name,
+                               json_stringn((char *) buf, last - buf));
+}
+
+
+int
+ngx_http_oauth_status_time(json_t *object, const char *name, ledger_ms_t at)
+{
+    u_char  buf[NGX_HTTP_OAUTH_TIME_LEN], *last;
+
+    if (at == 0) {
+        return json_object_set_new(object, name, json_null());
+    }
+
+    last = ngx_http_oauth_time(buf, at);
+
+    return json_object_set_new(object, name,
+                               json_stringn((char *) buf, last - buf));
+}
