@@ -39,6 +39,7 @@ static ngx_http_oauth_report_line_t  ngx_http_oauth_report_lines[] = {
     { NGX_LOG_INFO, "has expired" },
     { NGX_LOG_INFO, "is past its retention" },
     { NGX_LOG_INFO, "has an access token that the provider calls dead" },
+    { NGX_LOG_NOTICE, "is not the only user's in its tenant" },
     { NGX_LOG_ERR, "was not recorded: a value is beyond its bound" }
 };
 
@@ -107,6 +108,11 @@ ngx_http_oauth_report_effect(const ledger_effect_t *effect, ngx_log_t *log)
     {
         p = ngx_http_oauth_report_limit(p, last, effect->connection,
                                         effect->limit);
+    }
+
+    if (effect->kind == LEDGER_TENANT_SHARED) {
+        p = ngx_slprintf(p, last, ", use one integration user per enterprise "
+                         "account");
     }
 
     ngx_log_error(line->level, log, 0, "oauth gateway: %*s",

@@ -133,6 +133,8 @@ typedef enum {
     LEDGER_EXPIRY,
     LEDGER_DELETED,
     LEDGER_TOKEN_DEAD,                   /* R10: that access token only */
+    LEDGER_TENANT_SHARED,                /* its user has come to a tenant in
+                                            which "other" is another's */
     LEDGER_REJECTED_RECORD               /* the record broke its bounds */
 } ledger_effect_kind_t;
 

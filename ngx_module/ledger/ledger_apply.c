@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "ledger_tenant.h"
 #include "ledger_work.h"
 
 
@@ -201,8 +202,13 @@ ledger_apply_record(ledger_work_t *work)
 
     work->now = ledger_apply_time(work->record);
     work->changed = 0;
+    work->newcomer = 0;
 
     rc = ledger_apply_rule(work);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_tenant_tell(work);
+    }
 
     if (rc != LEDGER_OK || !work->changed) {
         return rc;

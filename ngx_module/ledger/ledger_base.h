@@ -83,6 +83,12 @@ typedef enum {
 /* A ping-pong is told from this many last supersessions of a slot (R7). */
 #define LEDGER_CONTESTS_MAX       16
 
+/*
+ * So many connections past their end, that no sweep has met yet, are passed
+ * over in the search for one that lives; sweeps come every few seconds.
+ */
+#define LEDGER_TENANT_LOOKS       32
+
 /* Tokens of Entra with groups reach 8 KB; nginx takes headers up to 32 KB. */
 #define LEDGER_TOKEN_TEXT_MAX     16384
 

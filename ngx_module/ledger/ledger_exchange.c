@@ -15,6 +15,7 @@
 #include "ledger_connection.h"
 #include "ledger_kept.h"
 #include "ledger_settle.h"
+#include "ledger_tenant.h"
 #include "ledger_turn.h"
 
 
@@ -375,6 +376,10 @@ ledger_exchange_open(ledger_work_t *work, const ledger_exchange_t *x)
 
     if (rc == LEDGER_OK) {
         rc = ledger_work_save(work, held);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_tenant_enter(work, held);
     }
 
     if (rc == LEDGER_OK && !x->exempt) {

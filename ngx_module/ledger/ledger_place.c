@@ -278,6 +278,30 @@ ledger_place_owner(ledger_slice_t owner, uint64_t *hash)
 
 
 ledger_rc_t
+ledger_place_tenant(const ledger_connection_t *connection,
+    ledger_slot_id_t *tenant, uint64_t *user)
+{
+    ledger_rc_t    rc;
+    ledger_hash_t  hash;
+
+    if (connection->client.len == 0 || connection->user.len == 0
+        || connection->tenant.len == 0)
+    {
+        return LEDGER_NOT_FOUND;
+    }
+
+    ledger_hash_begin(&hash);
+    ledger_hash_slice(&hash, connection->provider);
+    ledger_hash_slice(&hash, connection->client);
+    ledger_hash_slice(&hash, connection->tenant);
+
+    rc = ledger_hash_end(&hash, tenant->bytes, LEDGER_SLOT_ID_SIZE);
+
+    return rc == LEDGER_OK ? ledger_place_owner(connection->user, user) : rc;
+}
+
+
+ledger_rc_t
 ledger_place_alias(ledger_slice_t provider, ledger_slice_t login,
     ledger_alias_id_t *alias)
 {

@@ -77,10 +77,22 @@ LEDGER_MUST_USE ledger_rc_t ledger_place(
 unsigned ledger_place_known(const ledger_connection_t *connection,
     const ledger_limit_t *limit);
 
-/* LEDGER_OK; LEDGER_NOMEM. */
+/* Also of a user.  LEDGER_OK; LEDGER_NOMEM. */
 
 LEDGER_MUST_USE ledger_rc_t ledger_place_owner(ledger_slice_t owner,
     uint64_t *hash);
+
+/*
+ * Names the tenant of a connection, for its provider and client, and hashes
+ * its user.
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND: client, user or tenant is unknown;
+ * LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_place_tenant(
+    const ledger_connection_t *connection, ledger_slot_id_t *tenant,
+    uint64_t *user);
 
 /* Both are at most 65535 bytes long.  LEDGER_OK; LEDGER_NOMEM. */
 

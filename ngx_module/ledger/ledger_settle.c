@@ -13,6 +13,7 @@
 
 #include "ledger_connection.h"
 #include "ledger_kept.h"
+#include "ledger_tenant.h"
 #include "ledger_turn.h"
 
 
@@ -635,7 +636,8 @@ ledger_settle_leave(ledger_work_t *work, const ledger_held_t *held)
 
     work->changed = 1;
 
-    return LEDGER_OK;
+    return held->c.state == LEDGER_LIVE ? ledger_tenant_leave(work, held)
+                                        : LEDGER_OK;
 }
 
 

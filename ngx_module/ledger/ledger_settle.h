@@ -48,7 +48,10 @@ LEDGER_MUST_USE ledger_rc_t ledger_settle_explained(ledger_work_t *work,
 LEDGER_MUST_USE ledger_rc_t ledger_settle_enter_broken(ledger_work_t *work,
     const ledger_held_t *held, unsigned limit);
 
-/* Leaves all slots.  To be called while "state" is still the old one. */
+/*
+ * Leaves all slots, and the tenant.  To be called while "state" is still the
+ * old one.
+ */
 
 LEDGER_MUST_USE ledger_rc_t ledger_settle_leave(ledger_work_t *work,
     const ledger_held_t *held);

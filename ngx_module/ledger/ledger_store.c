@@ -115,7 +115,7 @@ static void ledger_store_id_key(unsigned char *buf, uint64_t id);
 
 static const char  *ledger_store_names[LEDGER_TABLES] = {
     "meta", "tokens", "connections", "slots", "members", "broken", "due",
-    "log", "kept", "aliases"
+    "log", "kept", "aliases", "tenants"
 };
 
 

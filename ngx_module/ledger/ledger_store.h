@@ -18,6 +18,7 @@
  *   log          sequence         -> encoded record
  *   kept         token id         -> ledger_kept_row_t
  *   aliases      alias id         -> ledger_alias_row_t
+ *   tenants      tenant, hash of user, id  -> nothing; live connections
  */
 
 #ifndef _LEDGER_STORE_H_INCLUDED_
@@ -47,6 +48,7 @@ typedef enum {
     LEDGER_LOG,
     LEDGER_KEPT,
     LEDGER_ALIASES,
+    LEDGER_TENANTS,
     LEDGER_TABLES
 } ledger_table_t;
 
@@ -197,8 +199,10 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_delete_slot(ledger_view_t *view,
     const ledger_slot_id_t *slot);
 
 /*
- * "table" is LEDGER_MEMBERS or LEDGER_BROKEN_MEMBERS.  Adding one that is
- * there and deleting one that is not leave *changed 0.
+ * "table" is LEDGER_MEMBERS, LEDGER_BROKEN_MEMBERS or LEDGER_TENANTS; in the
+ * last the place of the slot is that of a tenant, and that of the age the
+ * hash of a user.  Adding one that is there and deleting one that is not
+ * leave *changed 0.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_store_add_member(ledger_view_t *view,

@@ -12,6 +12,7 @@
 #include "ledger_connection.h"
 #include "ledger_kept.h"
 #include "ledger_settle.h"
+#include "ledger_tenant.h"
 
 
 static ledger_rc_t ledger_turn_swap(ledger_work_t *work, ledger_held_t *held);
@@ -75,6 +76,10 @@ ledger_turn_revive(ledger_work_t *work, ledger_held_t *held)
         for (i = 0; rc == LEDGER_OK && i < held->c.nlimits; i++) {
             rc = ledger_settle(work, held, i, 0);
         }
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_tenant_enter(work, held);
     }
 
     if (rc != LEDGER_OK) {
@@ -179,6 +184,10 @@ ledger_turn_bind(ledger_work_t *work, ledger_held_t *held,
 
     if (rc == LEDGER_OK) {
         rc = ledger_work_save(work, held);
+    }
+
+    if (rc == LEDGER_OK && held->c.state == LEDGER_LIVE) {
+        rc = ledger_tenant_enter(work, held);
     }
 
     if (held->c.exempt) {

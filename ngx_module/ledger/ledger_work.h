@@ -52,6 +52,8 @@ typedef struct ledger_work_s {
     ledger_ms_t             now;         /* the record's own time */
     uint32_t                index;       /* of the record in its batch */
     unsigned                changed:1;
+    unsigned                newcomer:1;  /* the subject's user, in its tenant;
+                                            see ledger_tenant.h */
 
     ledger_held_t           subject;     /* whom the record is about */
     ledger_held_t           other;       /* whom it meets in a slot */

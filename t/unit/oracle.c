@@ -47,6 +47,7 @@ typedef struct {
 
     char               key[LEDGER_LIMITS_MAX][KEY_SIZE];  /* "": no slot */
     int                in[LEDGER_LIMITS_MAX];
+    int                counted;          /* in its tenant */
 } connection_t;
 
 
@@ -106,6 +107,7 @@ struct oracle_s {
 
     uint64_t           now;
     int                changed;
+    connection_t      *newcomer;         /* of a user new to its tenant */
     uint32_t           index;
     ledger_effects_t  *effects;
 };
@@ -482,6 +484,7 @@ leave(oracle_t *o, connection_t *c)
     }
 
     memset(c->in, 0, sizeof(c->in));
+    c->counted = 0;
     o->changed = 1;
 }
 
@@ -494,6 +497,108 @@ end(oracle_t *o, connection_t *c, int state, uint64_t at)
     c->state = state;
     c->ended_at = at;
     c->undecided = 0;
+}
+
+
+/* Tenants: whose live connections they have. */
+
+
+static int
+same_tenant(const connection_t *a, const connection_t *b)
+{
+    return same(&a->provider, &b->provider) && same(&a->client, &b->client)
+           && same(&a->tenant, &b->tenant);
+}
+
+
+static int
+compare_users(const void *a, const void *b)
+{
+    uint64_t             i, j;
+    const connection_t  *one = *(connection_t *const *) a;
+    const connection_t  *two = *(connection_t *const *) b;
+
+    if (ledger_place_owner(slice(&one->user), &i) != LEDGER_OK
+        || ledger_place_owner(slice(&two->user), &j) != LEDGER_OK)
+    {
+        abort();
+    }
+
+    if (i != j) {
+        return i < j ? -1 : 1;
+    }
+
+    return one->id < two->id ? -1 : one->id > two->id;
+}
+
+
+/* A live connection of the tenant, of the same user or of another one. */
+
+static const connection_t *
+neighbour(const oracle_t *o, const connection_t *c, int same_user)
+{
+    size_t               i, n = 0;
+    connection_t        *other, **found;
+    const connection_t  *result = NULL;
+
+    found = more(NULL, o->nconnections * sizeof(connection_t *));
+
+    for (i = 0; i < o->nconnections; i++) {
+        other = o->connections[i];
+
+        if (other != c && other->counted && same_tenant(other, c)
+            && same(&other->user, &c->user) == same_user)
+        {
+            found[n++] = other;
+        }
+    }
+
+    qsort(found, n, sizeof(connection_t *), compare_users);
+
+    for (i = 0; i < n && i < LEDGER_TENANT_LOOKS && result == NULL; i++) {
+        if (!over(found[i], o->now)) {
+            result = found[i];
+        }
+    }
+
+    free(found);
+
+    return result;
+}
+
+
+static void
+enter_tenant(oracle_t *o, connection_t *c)
+{
+    if (c->counted || c->state != LEDGER_LIVE || c->exempt
+        || !known(&c->client) || !known(&c->user) || !known(&c->tenant))
+    {
+        return;
+    }
+
+    if (neighbour(o, c, 1) == NULL) {
+        o->newcomer = c;
+    }
+
+    c->counted = 1;
+    o->changed = 1;
+}
+
+
+static void
+tell_tenant(oracle_t *o)
+{
+    const connection_t  *other;
+
+    if (o->newcomer == NULL || o->newcomer->state != LEDGER_LIVE) {
+        return;
+    }
+
+    other = neighbour(o, o->newcomer, 0);
+
+    if (other) {
+        effect(o, LEDGER_TENANT_SHARED, o->newcomer->id, other->id, 0, 0, 0);
+    }
 }
 
 
@@ -787,6 +892,8 @@ revive(oracle_t *o, connection_t *c)
     for (i = 0; i < c->nlimits && !c->exempt; i++) {
         enter(o, c, i, 0, 0);
     }
+
+    enter_tenant(o, c);
 }
 
 
@@ -852,6 +959,7 @@ bind(oracle_t *o, connection_t *c, const text_t *client, const text_t *user,
     name_slots(c);
     o->changed = 1;
     effect(o, LEDGER_BOUND, c->id, 0, 0, 0, 0);
+    enter_tenant(o, c);
 
     for (i = 0; i < c->nlimits && !c->exempt; i++) {
 
@@ -1250,6 +1358,7 @@ open_connection(oracle_t *o, const ledger_exchange_t *x)
            0);
 
     take_tokens(o, c, x);
+    enter_tenant(o, c);
 
     for (i = 0; i < c->nlimits && !c->exempt && c->state == LEDGER_LIVE; i++)
     {
@@ -1920,6 +2029,7 @@ oracle_apply(oracle_t *o, const ledger_record_t *records, size_t n,
         o->index = (uint32_t) i;
         o->now = r->at;
         o->changed = 0;
+        o->newcomer = NULL;
 
         switch (r->kind) {
 
@@ -1958,6 +2068,7 @@ oracle_apply(oracle_t *o, const ledger_record_t *records, size_t n,
             break;
         }
 
+        tell_tenant(o);
         review_kept(o);
 
         o->sequence += (uint64_t) o->changed;

@@ -30,6 +30,7 @@ static void scene_check_kept(ledger_view_t *view, MDB_val *key);
 static void scene_check_alias(ledger_view_t *view, MDB_val *key);
 static void scene_check_connection(ledger_view_t *view, MDB_val *value,
     size_t *members, size_t *broken, size_t *due);
+static unsigned scene_check_tenant(ledger_view_t *view, MDB_val *value);
 
 
 static void
@@ -225,7 +226,7 @@ scene_hash(uint64_t hash, MDB_val *value)
 void
 scene_check(scene_t *scene)
 {
-    size_t           members, broken, due, counted;
+    size_t           members, broken, tenants, due, counted;
     MDB_val          key, value;
     MDB_cursor      *cursor;
     ledger_view_t    view;
@@ -233,6 +234,7 @@ scene_check(scene_t *scene)
 
     members = 0;
     broken = 0;
+    tenants = 0;
     due = 0;
     counted = 0;
 
@@ -243,6 +245,7 @@ scene_check(scene_t *scene)
 
     while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
         scene_check_connection(&view, &value, &members, &broken, &due);
+        tenants += scene_check_tenant(&view, &value);
     }
 
     mdb_cursor_close(cursor);
@@ -285,6 +288,7 @@ scene_check(scene_t *scene)
     check(members == counted);
     check(members == scene_count(&view, LEDGER_MEMBERS));
     check(broken == scene_count(&view, LEDGER_BROKEN_MEMBERS));
+    check(tenants == scene_count(&view, LEDGER_TENANTS));
     check(due == scene_count(&view, LEDGER_DUE));
 
     ledger_store_read_end(&view);
@@ -335,6 +339,34 @@ scene_check_connection(ledger_view_t *view, MDB_val *value, size_t *members,
         *members += c.state == LEDGER_LIVE;
         *broken += c.state == LEDGER_BROKEN;
     }
+}
+
+
+/* Whether it is counted in its tenant, as it must be if it lives. */
+
+static unsigned
+scene_check_tenant(ledger_view_t *view, MDB_val *value)
+{
+    ledger_member_t      from, found;
+    ledger_slot_id_t     tenant;
+    ledger_connection_t  c;
+
+    check(ledger_connection_decode(value->mv_data, value->mv_size, &c)
+          == LEDGER_OK);
+
+    if (c.state != LEDGER_LIVE || c.exempt
+        || ledger_place_tenant(&c, &tenant, &from.age) != LEDGER_OK)
+    {
+        return 0;
+    }
+
+    from.id = c.id;
+
+    check(ledger_store_member(view, LEDGER_TENANTS, &tenant, &from, &found)
+          == LEDGER_OK);
+    check(found.id == c.id && found.age == from.age);
+
+    return 1;
 }
 
 
