@@ -89,9 +89,11 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (rc == NGX_OK && token.len && r->args.len
-        && memmem(r->args.data, r->args.len, token.data, token.len))
+    if (rc == NGX_DECLINED
+        || (rc == NGX_OK && token.len && r->args.len
+            && memmem(r->args.data, r->args.len, token.data, token.len)))
     {
+        /* of several credentials any may stand in the query string */
         ngx_http_oauth_mask_log(r);
     }
 

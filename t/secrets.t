@@ -98,6 +98,22 @@ POST /form
 > token=at-canary-1
 : 409
 
+=== TEST: a token in the query string beside Authorization
+--- config
+    location /api { oauth_guard p; proxy_pass http://provider; }
+    location /own {
+        oauth_guard p;
+        oauth_token_from $http_x_token $arg_token;
+        proxy_pass http://provider;
+    }
+--- steps
+GET /api/x?access_token=at-canary-7
+| Authorization: Bearer at-canary-1
+: 400
+GET /own?token=at-canary-7
+| X-Token: at-canary-1
+: 400
+
 === TEST: reloads in between
 --- steps
 connect 1 u=jane
