@@ -12,7 +12,6 @@ static void ngx_http_oauth_merge_mode(ngx_http_oauth_mode_t *conf,
 static char *ngx_http_oauth_role(ngx_conf_t *cf,
     ngx_http_oauth_provider_t **provider, ngx_http_oauth_mode_t *mode,
     ngx_flag_t *off);
-static ngx_http_oauth_provider_t *ngx_http_oauth_named(ngx_conf_t *cf);
 
 
 void *
@@ -81,6 +80,7 @@ ngx_http_oauth_create_loc_conf(ngx_conf_t *cf)
      *     lcf->token_provider = NULL;
      *     lcf->revocation_provider = NULL;
      *     lcf->guard_provider = NULL;
+     *     lcf->check = 0;
      *     lcf->token_from = NULL;
      *     lcf->token_field = { 0, NULL };
      *     lcf->from_set = 0;
@@ -104,12 +104,27 @@ ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_oauth_loc_conf_t *prev = parent;
     ngx_http_oauth_loc_conf_t *conf = child;
 
-    if (conf->token_provider == NULL) {
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname) {
+        /* an "if" block, whose handler is that of its location */
+        conf->check = prev->check;
+    }
+
+    if (conf->check
+        && ngx_http_oauth_check_location(cf, conf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->token_provider == NULL && !conf->check) {
         conf->token_provider = prev->token_provider;
         conf->token_mode = prev->token_mode;
     }
 
-    if (conf->revocation_provider == NULL) {
+    if (conf->revocation_provider == NULL && !conf->check) {
         conf->revocation_provider = prev->revocation_provider;
         conf->revocation_of = prev->revocation_of;
     }
@@ -377,7 +392,7 @@ ngx_http_oauth_revocation_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-static ngx_http_oauth_provider_t *
+ngx_http_oauth_provider_t *
 ngx_http_oauth_named(ngx_conf_t *cf)
 {
     ngx_str_t                   *value;

@@ -30,10 +30,24 @@ char *ngx_http_oauth_revocation_endpoint(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_oauth_guard(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_oauth_check(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_oauth_token_from(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_oauth_mode_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+
+/* The provider of a directive's first argument; NULL: unknown, logged. */
+
+ngx_http_oauth_provider_t *ngx_http_oauth_named(ngx_conf_t *cf);
+
+/*
+ * What else "oauth_check" asks of its location, once everything is read.
+ * NGX_CONF_OK or NGX_CONF_ERROR (logged).
+ */
+
+char *ngx_http_oauth_check_location(ngx_conf_t *cf,
+    ngx_http_oauth_loc_conf_t *lcf);
 
 
 #endif /* _NGX_HTTP_OAUTH_CONF_H_INCLUDED_ */

@@ -219,6 +219,7 @@ typedef struct {
     ngx_http_oauth_provider_t     *guard_provider;
     ngx_http_oauth_mode_t          guard_mode;
     ngx_flag_t                     guard_off;
+    ngx_uint_t                     check;   /* status of consent; 0: none */
 
     ngx_array_t                   *token_from; /* NULL: Authorization */
     ngx_str_t                      token_field; /* form=FIELD */
@@ -728,6 +729,16 @@ ngx_int_t ngx_http_oauth_guard_answer(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_oauth_guard_judge(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *token);
+
+
+/* ngx_http_oauth_check.c: the same decision for another proxy's call */
+
+/*
+ * The content handler of a location with "oauth_check", whose guard has let
+ * the call pass: says so.
+ */
+
+ngx_int_t ngx_http_oauth_check_handler(ngx_http_request_t *r);
 
 
 /* ngx_http_oauth_header.c: header fields by name */

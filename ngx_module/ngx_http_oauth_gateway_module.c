@@ -68,6 +68,13 @@ static ngx_command_t  ngx_http_oauth_gateway_commands[] = {
       0,
       NULL },
 
+    { ngx_string("oauth_check"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_http_oauth_check,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("oauth_token_from"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_oauth_token_from,

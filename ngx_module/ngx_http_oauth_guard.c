@@ -567,6 +567,11 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
                   ? NGX_HTTP_OAUTH_ACTION_FLAG
                   : NGX_HTTP_OAUTH_ACTION_PASS;
 
+    if (lcf->check) {
+        /* what follows is learnt from the call itself and its answer */
+        return NGX_DECLINED;
+    }
+
     if (ctx->late && ngx_http_oauth_guard_late(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
