@@ -7,13 +7,8 @@
 #include "ngx_http_oauth_gateway.h"
 
 
-#define NGX_HTTP_OAUTH_ANSWER_START  4096
-
-
 static ngx_uint_t ngx_http_oauth_capture_wanted(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-static ngx_int_t ngx_http_oauth_capture_append(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_buf_t *b);
 static ngx_int_t ngx_http_oauth_capture_complete(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_capture_read(ngx_http_request_t *r,
@@ -46,8 +41,6 @@ ngx_int_t
 ngx_http_oauth_capture_header(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx)
 {
-    off_t  size;
-
     if (!ctx->forwarded || ctx->released || r != r->main) {
         return NGX_DECLINED;
     }
@@ -58,26 +51,18 @@ ngx_http_oauth_capture_header(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    size = r->headers_out.content_length_n;
-
-    if (size > NGX_HTTP_OAUTH_ANSWER_MAX) {
+    if (r->headers_out.content_length_n > NGX_HTTP_OAUTH_ANSWER_MAX) {
         ctx->released = 1;
         ctx->unrecorded = 1;
         ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_UNRECORDED);
         return NGX_DECLINED;
     }
 
-    if (size < NGX_HTTP_OAUTH_ANSWER_START) {
-        size = NGX_HTTP_OAUTH_ANSWER_START;
-    }
-
-    ctx->answer = ngx_create_temp_buf(r->pool, (size_t) size);
-    if (ctx->answer == NULL) {
+    if (ngx_http_oauth_answer_start(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
     ctx->holding = 1;
-    r->filter_need_in_memory = 1;
 
     return NGX_OK;
 }
@@ -122,7 +107,8 @@ ngx_http_oauth_capture_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     for (cl = in; cl; cl = cl->next) {
 
-        rc = ngx_http_oauth_capture_append(r, ctx, cl->buf);
+        rc = ngx_http_oauth_answer_append(r, ctx, cl->buf,
+                                          NGX_HTTP_OAUTH_ANSWER_MAX);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
@@ -137,6 +123,8 @@ ngx_http_oauth_capture_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
             return ngx_http_oauth_capture_release(r, ctx, cl);
         }
+
+        cl->buf->pos = cl->buf->last;
 
         if (cl->buf->last_buf) {
             last = 1;
@@ -160,50 +148,6 @@ ngx_http_oauth_capture_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         ctx->truncated = 1;
         return ngx_http_oauth_capture_complete(r, ctx);
     }
-
-    return NGX_OK;
-}
-
-
-/* NGX_DECLINED: beyond the bound; nothing of "b" was taken. */
-
-static ngx_int_t
-ngx_http_oauth_capture_append(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_buf_t *b)
-{
-    size_t      len, used, size;
-    ngx_buf_t  *answer;
-
-    if (!ngx_buf_in_memory(b)) {
-        return NGX_OK;
-    }
-
-    len = b->last - b->pos;
-    used = ctx->answer->last - ctx->answer->pos;
-
-    if (used + len > NGX_HTTP_OAUTH_ANSWER_MAX) {
-        return NGX_DECLINED;
-    }
-
-    if (len > (size_t) (ctx->answer->end - ctx->answer->last)) {
-
-        size = 2 * (ctx->answer->end - ctx->answer->start);
-        size = ngx_max(size, used + len);
-
-        answer = ngx_create_temp_buf(r->pool, size);
-        if (answer == NULL) {
-            return NGX_ERROR;
-        }
-
-        answer->last = ngx_cpymem(answer->last, ctx->answer->pos, used);
-        ngx_explicit_memzero(ctx->answer->start, used);
-        (void) ngx_pfree(r->pool, ctx->answer->start);
-
-        ctx->answer = answer;
-    }
-
-    ctx->answer->last = ngx_cpymem(ctx->answer->last, b->pos, len);
-    b->pos = b->last;
 
     return NGX_OK;
 }

@@ -16,8 +16,6 @@
 
 static ngx_int_t ngx_http_oauth_exchange_parse(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *answer);
-static ngx_int_t ngx_http_oauth_exchange_inflate(ngx_http_request_t *r,
-    ngx_str_t *text);
 static ngx_int_t ngx_http_oauth_exchange_fill(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ledger_exchange_t *x);
 static ngx_int_t ngx_http_oauth_exchange_tokens(ngx_http_request_t *r,
@@ -141,9 +139,8 @@ ngx_http_oauth_exchange_parse(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (r->headers_out.content_encoding
-        && r->headers_out.content_encoding->hash
-        && ngx_http_oauth_exchange_inflate(r, &text) != NGX_OK)
+    if (ngx_http_oauth_answer_plain(r, ctx, &text, NGX_HTTP_OAUTH_ANSWER_MAX)
+        != NGX_OK)
     {
         return NGX_ABORT;
     }
@@ -174,58 +171,6 @@ ngx_http_oauth_exchange_parse(ngx_http_request_t *r,
 
     return (rc == LEDGER_OK) ? NGX_OK
                              : (rc == LEDGER_NOMEM) ? NGX_ERROR : NGX_ABORT;
-}
-
-
-static ngx_int_t
-ngx_http_oauth_exchange_inflate(ngx_http_request_t *r, ngx_str_t *text)
-{
-    size_t      len;
-    u_char     *p, *out;
-    ngx_str_t  *coding;
-
-    coding = &r->headers_out.content_encoding->value;
-
-    if (coding->len == 8
-        && ngx_strncasecmp(coding->data, (u_char *) "identity", 8) == 0)
-    {
-        return NGX_OK;
-    }
-
-    if (!(coding->len == 4
-          && ngx_strncasecmp(coding->data, (u_char *) "gzip", 4) == 0)
-        && !(coding->len == 6
-             && ngx_strncasecmp(coding->data, (u_char *) "x-gzip", 6) == 0)
-        && !(coding->len == 7
-             && ngx_strncasecmp(coding->data, (u_char *) "deflate", 7) == 0))
-    {
-        return NGX_DECLINED;
-    }
-
-    if (ledger_inflate(ngx_http_oauth_slice(text), NGX_HTTP_OAUTH_ANSWER_MAX,
-                       &out, &len)
-        != LEDGER_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_pnalloc(r->pool, len + 1);
-
-    if (p != NULL) {
-        ngx_memcpy(p, out, len);
-    }
-
-    ngx_explicit_memzero(out, len);
-    free(out);
-
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    text->data = p;
-    text->len = len;
-
-    return NGX_OK;
 }
 
 

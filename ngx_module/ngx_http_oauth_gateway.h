@@ -284,6 +284,7 @@ typedef struct {
 
     /* the answer, as it is held */
     ngx_buf_t                     *answer;
+    ngx_str_t                      coding;     /* its Content-Encoding */
     ngx_str_t                      plain;      /* the same, decompressed */
     ngx_http_oauth_commit_t       *commit; /* while the record is on its way */
     ledger_exchange_t             *exchange;
@@ -653,7 +654,38 @@ ngx_int_t ngx_http_oauth_revocation_record(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ledger_record_t *record);
 
 
-/* ngx_http_oauth_capture.c: the way of its answer */
+/* ngx_http_oauth_answer.c: the bytes of a provider's answer */
+
+/*
+ * ngx_http_oauth_answer_start() makes the buffer ctx->answer, in the header
+ * filter; what is longer than the field Content-Length says grows it.
+ * NGX_OK or NGX_ERROR.
+ *
+ * ngx_http_oauth_answer_append() adds the bytes of "b", which stay as they
+ * are.  NGX_OK; NGX_DECLINED: more than "max" in all, nothing was added;
+ * NGX_ERROR.
+ *
+ * ngx_http_oauth_answer_drop() cleanses the buffer and gives it back.
+ */
+
+ngx_int_t ngx_http_oauth_answer_start(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_answer_append(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_buf_t *b, size_t max);
+void ngx_http_oauth_answer_drop(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * Undoes the Content-Encoding that the answer had at its start: *text is
+ * replaced by the result, in the pool.  NGX_OK, also where there is none;
+ * NGX_DECLINED: an unknown coding, damaged, or more than "max"; NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_answer_plain(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text, size_t max);
+
+
+/* ngx_http_oauth_capture.c: the way of a token request's answer */
 
 /*
  * Both are called by the module's filters, for a request that has been
