@@ -12,6 +12,8 @@ static void ngx_http_oauth_merge_mode(ngx_http_oauth_mode_t *conf,
 static char *ngx_http_oauth_role(ngx_conf_t *cf,
     ngx_http_oauth_provider_t **provider, ngx_http_oauth_mode_t *mode,
     ngx_flag_t *off);
+static char *ngx_http_oauth_merge_userinfo(ngx_conf_t *cf,
+    ngx_http_oauth_loc_conf_t *conf);
 
 
 void *
@@ -79,6 +81,7 @@ ngx_http_oauth_create_loc_conf(ngx_conf_t *cf)
      *
      *     lcf->token_provider = NULL;
      *     lcf->revocation_provider = NULL;
+     *     lcf->userinfo_provider = NULL;
      *     lcf->guard_provider = NULL;
      *     lcf->check = 0;
      *     lcf->token_from = NULL;
@@ -129,6 +132,10 @@ ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->revocation_of = prev->revocation_of;
     }
 
+    if (conf->userinfo_provider == NULL && !conf->check) {
+        conf->userinfo_provider = prev->userinfo_provider;
+    }
+
     if (conf->guard_provider == NULL) {
         conf->guard_provider = prev->guard_provider;
         conf->guard_mode = prev->guard_mode;
@@ -148,6 +155,10 @@ ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_OAUTH_MODE_PASS);
     ngx_http_oauth_merge_mode(&conf->broken, &prev->broken,
                               NGX_HTTP_OAUTH_MODE_FLAG);
+
+    if (ngx_http_oauth_merge_userinfo(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->token_provider && !conf->token_off) {
         return ngx_http_oauth_upstream_check(cf, conf->token_provider,
@@ -178,6 +189,28 @@ ngx_http_oauth_merge_mode(ngx_http_oauth_mode_t *conf,
 
     conf->variable = NULL;
     conf->constant = mode;
+}
+
+
+/* One token belongs to one provider. */
+
+static char *
+ngx_http_oauth_merge_userinfo(ngx_conf_t *cf, ngx_http_oauth_loc_conf_t *conf)
+{
+    if (conf->userinfo_provider == NULL || conf->guard_provider == NULL
+        || conf->guard_off || conf->userinfo_provider == conf->guard_provider)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"oauth_userinfo_endpoint\" names \"%V\", but the "
+                       "\"oauth_guard\" of the same location names \"%V\": "
+                       "both must name one provider",
+                       &conf->userinfo_provider->name,
+                       &conf->guard_provider->name);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -389,6 +422,22 @@ ngx_http_oauth_revocation_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
                        "[connection|token]\"", &value[2]);
 
     return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_oauth_userinfo_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_oauth_loc_conf_t *lcf = conf;
+
+    if (lcf->userinfo_provider) {
+        return "is duplicate";
+    }
+
+    lcf->userinfo_provider = ngx_http_oauth_named(cf);
+
+    return lcf->userinfo_provider ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -28,6 +28,8 @@ char *ngx_http_oauth_token_endpoint(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_oauth_revocation_endpoint(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+char *ngx_http_oauth_userinfo_endpoint(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 char *ngx_http_oauth_guard(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_oauth_check(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -32,6 +32,9 @@
 /* The largest token answer seen (Entra, all claims) is below 32 KB. */
 #define NGX_HTTP_OAUTH_ANSWER_MAX   262144
 
+/* A profile is a few KB; one with claims of all kinds is a token answer's. */
+#define NGX_HTTP_OAUTH_USERINFO_MAX  262144
+
 /* A grant stands at the head of a form; more is not looked at. */
 #define NGX_HTTP_OAUTH_PEEK_MAX     4096
 
@@ -216,6 +219,8 @@ typedef struct {
     ngx_http_oauth_provider_t     *revocation_provider;
     ngx_uint_t                     revocation_of; /* ngx_http_oauth_revoke_e */
 
+    ngx_http_oauth_provider_t     *userinfo_provider;
+
     ngx_http_oauth_provider_t     *guard_provider;
     ngx_http_oauth_mode_t          guard_mode;
     ngx_flag_t                     guard_off;
@@ -282,7 +287,7 @@ typedef struct {
                                                     if it is the same */
     ngx_msec_t                     wait_until;   /* 0: it has not waited */
 
-    /* the answer, as it is held */
+    /* the answer, as it is held, or its copy */
     ngx_buf_t                     *answer;
     ngx_str_t                      coding;     /* its Content-Encoding */
     ngx_str_t                      plain;      /* the same, decompressed */
@@ -335,6 +340,7 @@ typedef struct {
     unsigned                       use_due:1;  /* last_used_at is old */
     unsigned                       late:1;     /* an identity is missing */
     unsigned                       learned:1;
+    unsigned                       copying:1;  /* a userinfo answer */
     unsigned                       secrets:1;  /* a VALUE is evaluated now */
     unsigned                       forwarded:1;
     unsigned                       holding:1;
@@ -771,6 +777,45 @@ ngx_int_t ngx_http_oauth_guard_judge(ngx_http_request_t *r,
  */
 
 ngx_int_t ngx_http_oauth_check_handler(ngx_http_request_t *r);
+
+
+/* ngx_http_oauth_late.c: identities that come after the exchange (R8) */
+
+/*
+ * ngx_http_oauth_late_read() evaluates "user" and "tenant" of the provider
+ * where the connection's own is unknown, and keeps what it finds in
+ * ctx->late_user and ctx->late_tenant; what was found before stays if
+ * nothing is found now.  "secrets" as in ngx_http_oauth_value_open().
+ * NGX_OK or NGX_ERROR.
+ *
+ * ngx_http_oauth_late_bind() records what was found.  Nobody waits for it.
+ */
+
+ngx_int_t ngx_http_oauth_late_read(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t secrets);
+void ngx_http_oauth_late_bind(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+
+/* ngx_http_oauth_userinfo.c: answers that name the user of a token */
+
+/*
+ * Called for the header of an answer that the provider gave to a live
+ * token.  Whether the answer is copied: then what is known late is bound
+ * after its last byte, else the caller binds it.
+ */
+
+ngx_uint_t ngx_http_oauth_userinfo_start(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/* Called by the body filter.  NGX_DECLINED: the caller passes "in" on. */
+
+ngx_int_t ngx_http_oauth_userinfo_body(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in);
+
+/* The request ends: an answer that is still copied was cut short. */
+
+void ngx_http_oauth_userinfo_cleanup(ngx_http_oauth_ctx_t *ctx);
 
 
 /* ngx_http_oauth_header.c: header fields by name */

@@ -61,6 +61,13 @@ static ngx_command_t  ngx_http_oauth_gateway_commands[] = {
       0,
       NULL },
 
+    { ngx_string("oauth_userinfo_endpoint"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_oauth_userinfo_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("oauth_guard"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_oauth_guard,
@@ -202,6 +209,10 @@ ngx_http_oauth_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     rc = ngx_http_oauth_capture_body(r, ctx, in);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_oauth_userinfo_body(r, ctx, in);
+    }
 
     return (rc == NGX_DECLINED) ? ngx_http_next_body_filter(r, in) : rc;
 }

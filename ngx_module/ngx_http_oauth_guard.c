@@ -11,6 +11,9 @@
 #define NGX_HTTP_OAUTH_USE_EVERY  (3600 * 1000)
 
 
+static ngx_http_oauth_provider_t *ngx_http_oauth_guard_provider(
+    ngx_http_oauth_loc_conf_t *lcf);
+static ngx_uint_t ngx_http_oauth_guard_on(ngx_http_oauth_loc_conf_t *lcf);
 static void ngx_http_oauth_guard_forget(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_guard_token(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf,
@@ -37,8 +40,6 @@ static ngx_int_t ngx_http_oauth_guard_act(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_oauth_guard_mode(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf);
 static ngx_uint_t ngx_http_oauth_guard_problem(ngx_http_oauth_ctx_t *ctx);
-static ngx_int_t ngx_http_oauth_guard_late(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx);
 static void ngx_http_oauth_guard_learn(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t alive, ngx_uint_t dead);
 static ngx_uint_t ngx_http_oauth_guard_dead(ngx_http_request_t *r,
@@ -52,10 +53,12 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
     ngx_str_t                   token;
     ngx_http_oauth_ctx_t       *ctx;
     ngx_http_oauth_loc_conf_t  *lcf;
+    ngx_http_oauth_provider_t  *provider;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
-    if (lcf->guard_provider == NULL || lcf->guard_off) {
+    provider = ngx_http_oauth_guard_provider(lcf);
+    if (provider == NULL) {
         return NGX_DECLINED;
     }
 
@@ -71,7 +74,7 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
 
     ngx_http_oauth_guard_forget(ctx);
 
-    ctx->provider = lcf->guard_provider;
+    ctx->provider = provider;
     ngx_http_oauth_mask_errors(r);
 
     if (lcf->token_field.len) {
@@ -111,6 +114,23 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
 }
 
 
+/* A userinfo endpoint judges as a guard does, but refuses nothing. */
+
+static ngx_http_oauth_provider_t *
+ngx_http_oauth_guard_provider(ngx_http_oauth_loc_conf_t *lcf)
+{
+    return ngx_http_oauth_guard_on(lcf) ? lcf->guard_provider
+                                        : lcf->userinfo_provider;
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_guard_on(ngx_http_oauth_loc_conf_t *lcf)
+{
+    return lcf->guard_provider != NULL && !lcf->guard_off;
+}
+
+
 /* X-Accel-Redirect may lead from one guard into that of another provider. */
 
 static void
@@ -129,6 +149,9 @@ ngx_http_oauth_guard_forget(ngx_http_oauth_ctx_t *ctx)
     ctx->late = 0;
     ctx->learned = 0;
     ctx->unrecorded = 0;
+
+    json_decref(ctx->sources[NGX_HTTP_OAUTH_USERINFO]);
+    ctx->sources[NGX_HTTP_OAUTH_USERINFO] = NULL;
 }
 
 
@@ -572,8 +595,14 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    if (ctx->late && ngx_http_oauth_guard_late(r, ctx) != NGX_OK) {
+    /* read now, while the path is the client's; believed when answered */
+
+    if (ctx->late && ngx_http_oauth_late_read(r, ctx, 0) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ngx_http_oauth_guard_on(lcf)) {
+        return NGX_DECLINED;
     }
 
     rc = ngx_http_oauth_peek_query(r, ctx);
@@ -619,6 +648,10 @@ ngx_http_oauth_guard_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 {
     ngx_uint_t  mode, ceiling;
 
+    if (!ngx_http_oauth_guard_on(lcf)) {
+        return NGX_HTTP_OAUTH_MODE_PASS;
+    }
+
     ceiling = ngx_http_oauth_mode(r, ctx, &lcf->guard_mode);
 
     if (ctx->undecided) {
@@ -650,47 +683,14 @@ ngx_http_oauth_guard_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 }
 
 
-/*
- * R8: an API call may name the tenant or the user.  It is read now, while
- * the path is the client's, and believed when the provider has answered.
- */
-
-static ngx_int_t
-ngx_http_oauth_guard_late(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
-{
-    ngx_int_t                      rc;
-    const ledger_connection_t     *connection;
-    ngx_http_oauth_value_scope_t   scope;
-
-    connection = ngx_http_oauth_connection(ctx);
-
-    if (ngx_http_oauth_value_open(r, ctx, 0, &scope) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = NGX_OK;
-
-    if (connection->user.len == 0) {
-        rc = ngx_http_oauth_value_first(r, ctx->provider->user,
-                                        &ctx->late_user);
-    }
-
-    if (rc == NGX_OK && connection->tenant.len == 0) {
-        rc = ngx_http_oauth_value_first(r, ctx->provider->tenant,
-                                        &ctx->late_tenant);
-    }
-
-    ngx_http_oauth_value_close(r, ctx, &scope);
-
-    return rc;
-}
-
-
 ngx_int_t
 ngx_http_oauth_guard_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     ngx_uint_t       alive, dead;
     ledger_record_t  record;
+
+    /* a second header: the answer before was given up */
+    ngx_http_oauth_userinfo_cleanup(ctx);
 
     if (r->upstream == NULL || r->upstream->headers_in.status_n == 0
         || ctx->connection_id == 0 || ctx->learned)
@@ -710,24 +710,15 @@ ngx_http_oauth_guard_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return NGX_OK;
     }
 
-    ngx_memzero(&record, sizeof(ledger_record_t));
-    record.at = ngx_http_oauth_now();
-
-    if (ctx->late_user.len || ctx->late_tenant.len) {
-
-        record.kind = LEDGER_BINDING;
-        record.u.binding.connection = ctx->connection_id;
-        record.u.binding.user = ngx_http_oauth_identity(r, &ctx->late_user,
-                                                        "user");
-        record.u.binding.tenant = ngx_http_oauth_identity(r,
-                                                          &ctx->late_tenant,
-                                                          "tenant");
-
-        (void) ngx_http_oauth_commit(&record, NULL, NULL);
+    if (!ngx_http_oauth_userinfo_start(r, ctx)) {
+        ngx_http_oauth_late_bind(r, ctx);
     }
 
     if (ctx->use_due) {
+        ngx_memzero(&record, sizeof(ledger_record_t));
+
         record.kind = LEDGER_USE;
+        record.at = ngx_http_oauth_now();
         record.u.use.connection = ctx->connection_id;
 
         (void) ngx_http_oauth_commit(&record, NULL, NULL);

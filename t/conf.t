@@ -55,6 +55,11 @@ __DATA__
         proxy_pass http://provider;
     }
 
+    location = /user {
+        oauth_userinfo_endpoint more;
+        proxy_pass http://provider;
+    }
+
     location /api/off {
         oauth_guard off;
         return 204;
