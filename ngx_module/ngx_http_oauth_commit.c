@@ -279,6 +279,7 @@ ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w, ngx_log_t *log)
         }
 
         ngx_http_oauth_report(&w->effects, log);
+        ngx_http_oauth_note_effects(&w->effects);
 
     } else {
         ngx_http_oauth_store_failed(w->rc, log);
@@ -382,6 +383,12 @@ ngx_http_oauth_commit_flush(ngx_cycle_t *cycle)
     if (w->busy && !w->written) {
         ngx_http_oauth_commit_thread(w, cycle->log);
     }
+
+    /* what is queued from here on waits for the loop below */
+
+    w->busy = 1;
+
+    ngx_http_oauth_note_flush();
 
     while (!ngx_queue_empty(&w->waiting)) {
 

@@ -48,6 +48,15 @@ ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         word = *ngx_http_oauth_verdict_word(ctx->verdict);
     }
 
+    if (ctx->action == NGX_HTTP_OAUTH_ACTION_FLAG) {
+        ngx_http_oauth_note_problem(ctx, LEDGER_EVENT_FLAGGED);
+    }
+
+    if (ctx->unrecorded && ctx->token_endpoint) {
+        ngx_http_oauth_note(ctx, LEDGER_EVENT_UNRECORDED, ctx->connection_id,
+                            0);
+    }
+
     if (word.len == 0) {
         return NGX_OK;
     }

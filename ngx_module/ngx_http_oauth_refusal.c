@@ -147,6 +147,8 @@ ngx_http_oauth_refusal_build(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_facts_t               *f;
     const ngx_http_oauth_refusal_conf_t  *rcf;
 
+    ngx_http_oauth_note_problem(ctx, LEDGER_EVENT_REJECTED);
+
     f = ngx_http_oauth_facts(r, ctx);
     if (f == NULL || ngx_http_oauth_detail(f) != NGX_OK) {
         return NGX_ERROR;

@@ -342,6 +342,10 @@ ngx_http_oauth_replay_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ctx->action = ctx->wait_until ? NGX_HTTP_OAUTH_ACTION_JOIN
                                     : NGX_HTTP_OAUTH_ACTION_REPLAY;
 
+    ngx_http_oauth_note(ctx, ctx->wait_until ? LEDGER_EVENT_JOINED
+                                             : LEDGER_EVENT_REPLAYED,
+                        kept->connection, 0);
+
     /* where nothing changes, the bytes are the provider's own */
 
     rc = ngx_http_oauth_replay_text(r, ctx, changed == NGX_OK, &text);

@@ -547,6 +547,8 @@ ngx_http_oauth_store_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_oauth_note_init(cycle);
+
     ngx_http_oauth_flight_init_process(cycle, mcf);
 
     store->retry.handler = ngx_http_oauth_store_retry;

@@ -80,12 +80,12 @@ GET /status/connections/1 : 200 | state=expired | reason=expired | ended_at~Z$ |
 === TEST: contested
 --- steps
 connect 1 u=jane owner=alpha
-connect 2 u=jane owner=beta
-connect 3 u=jane owner=alpha
-connect 4 u=jane owner=beta
-GET /status/connections/4 : 200 | contested=true
-connect 5 u=john owner=alpha
-GET /status/connections/5 : 200 | contested=false
+connect 2 u=john owner=alpha
+connect 3 u=jane owner=beta
+connect 4 u=jane owner=alpha
+connect 5 u=jane owner=beta
+GET /status/connections/5 : 200 | contested=true
+GET /status/connections/2 : 200 | contested=false
 
 === TEST: nothing of that name
 --- steps

@@ -403,6 +403,98 @@ LEDGER_MUST_USE ledger_rc_t ledger_slot(ledger_t *ledger,
     unsigned contests, uint64_t window, ledger_slot_t *slot);
 
 /*
+ * ledger_contested() tells of one slot only whether it is contested, and
+ * does not count who is in it: 1, or 0 also where there is no such slot.
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND: no such limit; LEDGER_CORRUPT; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_contested(ledger_t *ledger,
+    const ledger_connection_t *connection, unsigned limit, ledger_ms_t now,
+    unsigned contests, uint64_t window, unsigned *contested);
+
+/*
+ * What happened, for operators: who, what, which connection, when.  The
+ * names are those at the time of the event.
+ */
+
+typedef struct {
+    uint64_t              number;        /* from 1, without an end */
+    ledger_ms_t           at;
+    uint64_t              connection;    /* 0: none */
+    uint64_t              other;         /* superseded: by whom; 0: none */
+    uint32_t              count;         /* how often, if it is not told
+                                            each time; >= 1 */
+
+    ledger_slice_t        provider;      /* empty: unknown, and so below */
+    ledger_slice_t        client;
+    ledger_slice_t        user;
+    ledger_slice_t        tenant;
+    ledger_slice_t        owner;         /* of the connection; of who asked,
+                                            if there is none */
+    ledger_slice_t        other_owner;   /* of the other; of who asked, if
+                                            that is not the owner */
+
+    uint8_t               kind;          /* ledger_event_kind_t */
+    unsigned              reconnect:1;   /* R6, of superseded */
+    unsigned              undecided:1;   /* R1, of superseded */
+    unsigned              adopted:1;     /* R4, of connected */
+} ledger_event_t;
+
+
+/*
+ * Rows of a list, copied, as they are stored.  Begin with all zero, end with
+ * ledger_page_free(); one that a call failed to fill must be freed too.
+ */
+
+typedef struct {
+    uint64_t              number;
+    size_t                at;
+    size_t                len;
+} ledger_page_row_t;
+
+
+typedef struct {
+    ledger_page_row_t    *rows;
+    size_t                n;
+    size_t                allocated;
+    unsigned char        *buf;
+    size_t                len;
+    size_t                size;
+    uint64_t              next;          /* where the next page begins; 0:
+                                            there is none */
+} ledger_page_t;
+
+
+/*
+ * Read row "i" back; slices point into the page.  LEDGER_OK;
+ * LEDGER_VERSION; LEDGER_CORRUPT.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_page_connection(const ledger_page_t *page,
+    size_t i, ledger_connection_t *connection);
+LEDGER_MUST_USE ledger_rc_t ledger_page_event(const ledger_page_t *page,
+    size_t i, ledger_event_t *event);
+void ledger_page_free(ledger_page_t *page);
+
+
+/*
+ * ledger_history() reads up to "max" events behind the one with the number
+ * "after", oldest first; "next" is the next "after".  An event is swept a
+ * retention after it happened.
+ *
+ * ledger_history_last() is the number of the newest event; 0: none was.
+ *
+ * LEDGER_OK, also for none; LEDGER_CORRUPT; LEDGER_IO; LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_history(ledger_t *ledger, uint64_t after,
+    size_t max, ledger_page_t *page);
+LEDGER_MUST_USE ledger_rc_t ledger_history_last(ledger_t *ledger,
+    uint64_t *number);
+
+
+/*
  * ledger_due() tells whether a sweep at "now" would change anything, so
  * that an idle gateway writes nothing.
  *

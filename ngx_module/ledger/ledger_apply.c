@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "ledger_event.h"
 #include "ledger_tenant.h"
 #include "ledger_work.h"
 
@@ -37,7 +38,8 @@ static const ledger_rule_pt  ledger_rules[] = {
     ledger_apply_use,
     ledger_apply_release,
     ledger_apply_reinstate,
-    ledger_apply_sweep
+    ledger_apply_sweep,
+    ledger_apply_note
 };
 
 
@@ -124,7 +126,7 @@ ledger_apply_batch(ledger_work_t *work, const ledger_record_t *records,
     size_t n)
 {
     size_t       i;
-    uint64_t     sequence, key;
+    uint64_t     sequence, key, event;
     ledger_rc_t  rc;
 
     rc = ledger_apply_begin(work);
@@ -135,6 +137,7 @@ ledger_apply_batch(ledger_work_t *work, const ledger_record_t *records,
 
     sequence = work->sequence;
     key = work->key;
+    event = work->event;
 
     for (i = 0; i < n; i++) {
         work->record = &records[i];
@@ -156,6 +159,11 @@ ledger_apply_batch(ledger_work_t *work, const ledger_record_t *records,
         rc = ledger_store_set_number(&work->view, LEDGER_NAME_KEY, work->key);
     }
 
+    if (rc == LEDGER_OK && work->event != event) {
+        rc = ledger_store_set_number(&work->view, LEDGER_NAME_EVENT,
+                                     work->event);
+    }
+
     return rc;
 }
 
@@ -170,6 +178,15 @@ ledger_apply_begin(ledger_work_t *work)
 
     if (rc == LEDGER_NOT_FOUND) {
         work->sequence = 1;
+
+    } else if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    rc = ledger_store_number(&work->view, LEDGER_NAME_EVENT, &work->event);
+
+    if (rc == LEDGER_NOT_FOUND) {
+        work->event = 1;
 
     } else if (rc != LEDGER_OK) {
         return rc;
@@ -190,19 +207,22 @@ ledger_apply_begin(ledger_work_t *work)
 static ledger_rc_t
 ledger_apply_record(ledger_work_t *work)
 {
-    size_t       len;
+    size_t       len, first;
     ledger_rc_t  rc;
+
+    first = work->effects->n;
+    work->now = ledger_apply_time(work->record);
+    work->changed = 0;
+    work->newcomer = 0;
 
     rc = ledger_record_encode_log(work->record, work->encoded,
                                   LEDGER_CONNECTION_MAX, &len);
 
     if (rc != LEDGER_OK) {
-        return ledger_work_effect(work, LEDGER_REJECTED_RECORD, 0, 0, 0);
-    }
+        rc = ledger_work_effect(work, LEDGER_REJECTED_RECORD, 0, 0, 0);
 
-    work->now = ledger_apply_time(work->record);
-    work->changed = 0;
-    work->newcomer = 0;
+        return rc == LEDGER_OK ? ledger_event_effects(work, first) : rc;
+    }
 
     rc = ledger_apply_rule(work);
 
@@ -210,11 +230,15 @@ ledger_apply_record(ledger_work_t *work)
         rc = ledger_tenant_tell(work);
     }
 
+    if (rc == LEDGER_OK) {
+        rc = ledger_event_effects(work, first);
+    }
+
     if (rc != LEDGER_OK || !work->changed) {
         return rc;
     }
 
-    rc = ledger_store_append_log(&work->view, work->sequence,
+    rc = ledger_store_append(&work->view, LEDGER_LOG, work->sequence,
                              (ledger_slice_t) { work->encoded, len });
 
     work->sequence++;

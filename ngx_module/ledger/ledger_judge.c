@@ -256,6 +256,46 @@ ledger_slot(ledger_t *ledger, const ledger_connection_t *connection,
 }
 
 
+ledger_rc_t
+ledger_contested(ledger_t *ledger, const ledger_connection_t *connection,
+    unsigned limit, ledger_ms_t now, unsigned contests, uint64_t window,
+    unsigned *contested)
+{
+    ledger_rc_t       rc;
+    ledger_view_t     view;
+    ledger_header_t   header;
+    ledger_slot_id_t  id;
+
+    *contested = 0;
+
+    if (limit >= connection->nlimits) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    rc = ledger_place(connection, limit, &id);
+
+    if (rc != LEDGER_OK) {
+        return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
+    }
+
+    rc = ledger_store_read(ledger, &view);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    rc = ledger_store_slot(&view, &id, &header);
+
+    if (rc == LEDGER_OK) {
+        *contested = ledger_header_contested(&header, now, contests, window);
+    }
+
+    ledger_store_read_end(&view);
+
+    return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
+}
+
+
 static ledger_rc_t
 ledger_slot_read(ledger_view_t *view, const ledger_slot_id_t *id,
     ledger_ms_t now, const ledger_header_t *header, ledger_slot_t *slot)

@@ -47,6 +47,7 @@ static void ledger_exchange_take_tokens(ledger_reader_t *r,
     ledger_exchange_t *exchange);
 static void ledger_exchange_take_kept(ledger_reader_t *r,
     ledger_exchange_t *exchange);
+static ledger_rc_t ledger_note_check(const ledger_note_t *note);
 static unsigned ledger_take_flag(ledger_reader_t *r);
 
 
@@ -121,12 +122,43 @@ ledger_record_check(const ledger_record_t *record)
     case LEDGER_SWEEP:
         return record->u.sweep.max ? LEDGER_OK : LEDGER_LIMIT;
 
+    case LEDGER_NOTE:
+        return ledger_note_check(&record->u.note);
+
     case LEDGER_ANSWER:
     case LEDGER_REFUSAL:
     case LEDGER_REVOCATION:
     case LEDGER_USE:
     case LEDGER_RELEASE:
     case LEDGER_REINSTATE:
+        return LEDGER_OK;
+
+    default:
+        return LEDGER_MALFORMED;
+    }
+}
+
+
+static ledger_rc_t
+ledger_note_check(const ledger_note_t *note)
+{
+    if (note->count == 0
+        || note->provider.len > LEDGER_IDENTITY_MAX
+        || note->owner.len > LEDGER_IDENTITY_MAX)
+    {
+        return LEDGER_LIMIT;
+    }
+
+    switch (note->event) {
+
+    case LEDGER_EVENT_REPLAYED:
+    case LEDGER_EVENT_JOINED:
+    case LEDGER_EVENT_REJECTED:
+    case LEDGER_EVENT_FLAGGED:
+    case LEDGER_EVENT_HEALED:
+    case LEDGER_EVENT_CONTESTED:
+    case LEDGER_EVENT_UNRECORDED:
+    case LEDGER_EVENT_TAKEOVER_REJECTED:
         return LEDGER_OK;
 
     default:
@@ -279,6 +311,15 @@ ledger_record_put(ledger_writer_t *w, const ledger_record_t *record,
     case LEDGER_SWEEP:
         ledger_put_u64(w, record->u.sweep.retention);
         ledger_put_u32(w, record->u.sweep.max);
+        break;
+
+    case LEDGER_NOTE:
+        ledger_put_u64(w, record->u.note.connection);
+        ledger_put_u64(w, record->u.note.other);
+        ledger_put_slice(w, record->u.note.provider);
+        ledger_put_slice(w, record->u.note.owner);
+        ledger_put_u32(w, record->u.note.count);
+        ledger_put_u8(w, record->u.note.event);
         break;
 
     default: /* LEDGER_RELEASE, LEDGER_REINSTATE */
@@ -434,6 +475,15 @@ ledger_record_take(ledger_reader_t *r, ledger_record_t *record)
     case LEDGER_SWEEP:
         record->u.sweep.retention = ledger_take_u64(r);
         record->u.sweep.max = ledger_take_u32(r);
+        break;
+
+    case LEDGER_NOTE:
+        record->u.note.connection = ledger_take_u64(r);
+        record->u.note.other = ledger_take_u64(r);
+        record->u.note.provider = ledger_take_slice(r, LEDGER_IDENTITY_MAX);
+        record->u.note.owner = ledger_take_slice(r, LEDGER_IDENTITY_MAX);
+        record->u.note.count = ledger_take_u32(r);
+        record->u.note.event = ledger_take_u8(r);
         break;
 
     case LEDGER_RELEASE:

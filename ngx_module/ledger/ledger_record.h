@@ -174,6 +174,48 @@ typedef struct {
 } ledger_sweep_t;
 
 
+/* What an event tells.  The numbers are stored. */
+
+typedef enum {
+    LEDGER_EVENT_CONNECTED = 1,
+    LEDGER_EVENT_REFRESHED,
+    LEDGER_EVENT_REPLAYED,
+    LEDGER_EVENT_JOINED,
+    LEDGER_EVENT_SUPERSEDED,
+    LEDGER_EVENT_REJECTED,
+    LEDGER_EVENT_FLAGGED,
+    LEDGER_EVENT_HEALED,
+    LEDGER_EVENT_REVOKED,
+    LEDGER_EVENT_RELEASED,
+    LEDGER_EVENT_REINSTATED,
+    LEDGER_EVENT_BROKEN,
+    LEDGER_EVENT_REPAIRED,
+    LEDGER_EVENT_EXPIRED,
+    LEDGER_EVENT_CONTRADICTED,
+    LEDGER_EVENT_CONTESTED,
+    LEDGER_EVENT_BOUND,
+    LEDGER_EVENT_UNRECORDED,
+    LEDGER_EVENT_TAKEOVER_REJECTED,
+    LEDGER_EVENTS
+} ledger_event_kind_t;
+
+
+/*
+ * Something that happened and changed no state, for the events alone: one
+ * of replayed, joined, rejected, flagged, healed, contested, unrecorded and
+ * takeover_rejected.
+ */
+
+typedef struct {
+    uint64_t              connection;    /* 0: none */
+    uint64_t              other;         /* 0: none */
+    ledger_slice_t        provider;      /* of one that names no connection */
+    ledger_slice_t        owner;         /* who asked; empty: unknown */
+    uint32_t              count;         /* how often it happened; >= 1 */
+    uint8_t               event;         /* ledger_event_kind_t */
+} ledger_note_t;
+
+
 typedef enum {
     LEDGER_EXCHANGE = 1,
     LEDGER_BINDING,
@@ -183,7 +225,8 @@ typedef enum {
     LEDGER_USE,
     LEDGER_RELEASE,
     LEDGER_REINSTATE,
-    LEDGER_SWEEP
+    LEDGER_SWEEP,
+    LEDGER_NOTE
 } ledger_record_kind_t;
 
 
@@ -200,6 +243,7 @@ typedef struct {
         ledger_use_t         use;
         ledger_order_t       order;      /* release, reinstate */
         ledger_sweep_t       sweep;
+        ledger_note_t        note;
     } u;
 } ledger_record_t;
 
@@ -213,7 +257,8 @@ typedef struct {
  * LEDGER_OK; LEDGER_LIMIT: a field beyond its bound, or "size" too small
  * (LEDGER_RECORD_MAX always suffices for fields within their bounds);
  * LEDGER_MALFORMED: an unknown kind, no provider, no token, arrival before
- * sending, a kept answer of another grant than refresh.
+ * sending, a kept answer of another grant than refresh, a note of an event
+ * that is none.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_record_encode(

@@ -110,12 +110,15 @@ static ledger_rc_t ledger_store_find_member(ledger_view_t *view,
     ledger_table_t table, const ledger_slot_id_t *slot,
     const ledger_member_t *from, unsigned before, ledger_member_t *member);
 static void ledger_store_due_key(unsigned char *buf, const ledger_due_t *due);
+static ledger_rc_t ledger_store_find_entry(ledger_view_t *view,
+    ledger_table_t table, uint64_t from, unsigned before, uint64_t *number,
+    ledger_slice_t *encoded);
 static void ledger_store_id_key(unsigned char *buf, uint64_t id);
 
 
 static const char  *ledger_store_names[LEDGER_TABLES] = {
     "meta", "tokens", "connections", "slots", "members", "broken", "due",
-    "log", "kept", "aliases", "tenants"
+    "log", "kept", "aliases", "tenants", "events"
 };
 
 
@@ -1335,40 +1338,56 @@ ledger_store_delete_alias(ledger_view_t *view,
 
 
 ledger_rc_t
-ledger_store_append_log(ledger_view_t *view, uint64_t sequence,
-    ledger_slice_t encoded)
+ledger_store_append(ledger_view_t *view, ledger_table_t table,
+    uint64_t number, ledger_slice_t encoded)
 {
     unsigned char  key[8];
 
-    ledger_store_id_key(key, sequence);
+    ledger_store_id_key(key, number);
 
-    return ledger_store_put(view, LEDGER_LOG, key, sizeof(key), encoded,
+    return ledger_store_put(view, table, key, sizeof(key), encoded,
                             MDB_APPEND);
 }
 
 
 ledger_rc_t
-ledger_store_first_log(ledger_view_t *view, uint64_t *sequence,
-    ledger_slice_t *encoded)
+ledger_store_entry(ledger_view_t *view, ledger_table_t table, uint64_t from,
+    uint64_t *number, ledger_slice_t *encoded)
+{
+    return ledger_store_find_entry(view, table, from, 0, number, encoded);
+}
+
+
+ledger_rc_t
+ledger_store_entry_before(ledger_view_t *view, ledger_table_t table,
+    uint64_t before, uint64_t *number, ledger_slice_t *encoded)
+{
+    return ledger_store_find_entry(view, table, before, 1, number, encoded);
+}
+
+
+static ledger_rc_t
+ledger_store_find_entry(ledger_view_t *view, ledger_table_t table,
+    uint64_t from, unsigned before, uint64_t *number, ledger_slice_t *encoded)
 {
     MDB_val          key, value;
     ledger_rc_t      rc;
     unsigned char    buf[8];
     ledger_reader_t  r;
 
-    ledger_store_id_key(buf, 0);
+    ledger_store_id_key(buf, from);
 
     key.mv_data = buf;
     key.mv_size = sizeof(buf);
 
-    rc = ledger_store_seek(view, LEDGER_LOG, &key, &value, 0);
+    rc = ledger_store_seek(view, table, &key, &value, before);
 
     if (rc != LEDGER_OK) {
         return rc;
     }
 
     r = ledger_reader(key.mv_data, key.mv_size);
-    *sequence = ledger_take_u64(&r);
+    *number = ledger_take_u64(&r);
 
     encoded->data = value.mv_data;
     encoded->len = value.mv_size;
@@ -1378,13 +1397,14 @@ ledger_store_first_log(ledger_view_t *view, uint64_t *sequence,
 
 
 ledger_rc_t
-ledger_store_delete_log(ledger_view_t *view, uint64_t sequence)
+ledger_store_delete_entry(ledger_view_t *view, ledger_table_t table,
+    uint64_t number)
 {
     unsigned char  key[8];
 
-    ledger_store_id_key(key, sequence);
+    ledger_store_id_key(key, number);
 
-    return ledger_store_delete(view, LEDGER_LOG, key, sizeof(key));
+    return ledger_store_delete(view, table, key, sizeof(key));
 }
 
 

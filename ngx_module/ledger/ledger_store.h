@@ -19,6 +19,7 @@
  *   kept         token id         -> ledger_kept_row_t
  *   aliases      alias id         -> ledger_alias_row_t
  *   tenants      tenant, hash of user, id  -> nothing; live connections
+ *   events       number           -> encoded event
  */
 
 #ifndef _LEDGER_STORE_H_INCLUDED_
@@ -49,6 +50,7 @@ typedef enum {
     LEDGER_KEPT,
     LEDGER_ALIASES,
     LEDGER_TENANTS,
+    LEDGER_HISTORY,
     LEDGER_TABLES
 } ledger_table_t;
 
@@ -256,12 +258,28 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_put_alias(ledger_view_t *view,
 LEDGER_MUST_USE ledger_rc_t ledger_store_delete_alias(ledger_view_t *view,
     const ledger_alias_id_t *alias);
 
-LEDGER_MUST_USE ledger_rc_t ledger_store_append_log(ledger_view_t *view,
-    uint64_t sequence, ledger_slice_t encoded);
-LEDGER_MUST_USE ledger_rc_t ledger_store_first_log(ledger_view_t *view,
-    uint64_t *sequence, ledger_slice_t *encoded);
-LEDGER_MUST_USE ledger_rc_t ledger_store_delete_log(ledger_view_t *view,
-    uint64_t sequence);
+/*
+ * Numbered rows.  "table" is LEDGER_LOG, LEDGER_HISTORY or, to read, also
+ * LEDGER_CONNECTIONS.  A new number must be above all others.  "encoded"
+ * lives in the map until the next write or the end.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_append(ledger_view_t *view,
+    ledger_table_t table, uint64_t number, ledger_slice_t encoded);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_entry(ledger_view_t *view,
+    ledger_table_t table, uint64_t number);
+
+/* The first at or after "from". */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_entry(ledger_view_t *view,
+    ledger_table_t table, uint64_t from, uint64_t *number,
+    ledger_slice_t *encoded);
+
+/* The last before "before". */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_entry_before(ledger_view_t *view,
+    ledger_table_t table, uint64_t before, uint64_t *number,
+    ledger_slice_t *encoded);
 
 
 #pragma GCC visibility pop

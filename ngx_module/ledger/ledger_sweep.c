@@ -14,6 +14,7 @@
 
 #include "ledger_alias.h"
 #include "ledger_connection.h"
+#include "ledger_event.h"
 #include "ledger_kept.h"
 #include "ledger_turn.h"
 
@@ -33,9 +34,11 @@ static ledger_ms_t ledger_sweep_next(ledger_work_t *work,
     const ledger_row_t *row, uint64_t kept);
 static ledger_rc_t ledger_sweep_slot(ledger_work_t *work,
     const ledger_due_t *due);
-static ledger_rc_t ledger_sweep_log(ledger_work_t *work, uint32_t left);
-static ledger_rc_t ledger_sweep_log_due(ledger_view_t *view, ledger_ms_t now,
-    uint64_t retention, uint64_t *sequence);
+static ledger_rc_t ledger_sweep_entries(ledger_work_t *work,
+    ledger_table_t table, uint32_t *left);
+static ledger_rc_t ledger_sweep_entry_due(ledger_view_t *view,
+    ledger_table_t table, ledger_ms_t now, uint64_t retention,
+    uint64_t *number);
 
 
 ledger_rc_t
@@ -60,7 +63,15 @@ ledger_apply_sweep(ledger_work_t *work)
         }
     }
 
-    return rc == LEDGER_OK ? ledger_sweep_log(work, left) : rc;
+    if (rc == LEDGER_OK) {
+        rc = ledger_sweep_entries(work, LEDGER_LOG, &left);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_sweep_entries(work, LEDGER_HISTORY, &left);
+    }
+
+    return rc;
 }
 
 
@@ -289,25 +300,26 @@ ledger_sweep_slot(ledger_work_t *work, const ledger_due_t *due)
 
 
 /*
- * Only the log gets shorter: no change of state, and so nothing that would
- * have to be logged in its turn.
+ * Only the log and the events get shorter: no change of state, and so
+ * nothing that would have to be logged in its turn.
  */
 
 static ledger_rc_t
-ledger_sweep_log(ledger_work_t *work, uint32_t left)
+ledger_sweep_entries(ledger_work_t *work, ledger_table_t table,
+    uint32_t *left)
 {
-    uint64_t     sequence;
+    uint64_t     number;
     ledger_rc_t  rc;
 
-    for ( /* void */ ; left; left--) {
-        rc = ledger_sweep_log_due(&work->view, work->now,
-                                  work->record->u.sweep.retention, &sequence);
+    for ( /* void */ ; *left; (*left)--) {
+        rc = ledger_sweep_entry_due(&work->view, table, work->now,
+                                    work->record->u.sweep.retention, &number);
 
         if (rc != LEDGER_OK) {
             return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
         }
 
-        rc = ledger_store_delete_log(&work->view, sequence);
+        rc = ledger_store_delete_entry(&work->view, table, number);
 
         if (rc != LEDGER_OK) {
             return rc;
@@ -318,30 +330,39 @@ ledger_sweep_log(ledger_work_t *work, uint32_t left)
 }
 
 
-/* The first record of the log, if it is past its retention. */
+/* The first row of the table, if it is past its retention. */
 
 static ledger_rc_t
-ledger_sweep_log_due(ledger_view_t *view, ledger_ms_t now, uint64_t retention,
-    uint64_t *sequence)
+ledger_sweep_entry_due(ledger_view_t *view, ledger_table_t table,
+    ledger_ms_t now, uint64_t retention, uint64_t *number)
 {
+    ledger_ms_t      at;
     ledger_rc_t      rc;
+    ledger_event_t   event;
     ledger_slice_t   encoded;
     ledger_record_t  record;
 
-    rc = ledger_store_first_log(view, sequence, &encoded);
+    rc = ledger_store_entry(view, table, 0, number, &encoded);
 
     if (rc != LEDGER_OK) {
         return rc;
     }
 
-    if (ledger_record_decode(encoded.data, encoded.len, &record)
-        != LEDGER_OK)
-    {
+    if (table == LEDGER_LOG) {
+        rc = ledger_record_decode(encoded.data, encoded.len, &record);
+        at = record.at;
+
+    } else {
+        rc = ledger_event_decode(encoded, &event);
+        at = event.at;
+    }
+
+    if (rc != LEDGER_OK) {
         return LEDGER_CORRUPT;
     }
 
-    return ledger_ms_after(record.at, retention) <= now ? LEDGER_OK
-                                                        : LEDGER_NOT_FOUND;
+    return ledger_ms_after(at, retention) <= now ? LEDGER_OK
+                                                 : LEDGER_NOT_FOUND;
 }
 
 
@@ -349,7 +370,7 @@ ledger_rc_t
 ledger_due(ledger_t *ledger, ledger_ms_t now, uint64_t retention)
 {
     unsigned       lane;
-    uint64_t       sequence;
+    uint64_t       number;
     ledger_rc_t    rc;
     ledger_due_t   due;
     ledger_view_t  view;
@@ -360,7 +381,12 @@ ledger_due(ledger_t *ledger, ledger_ms_t now, uint64_t retention)
         return rc;
     }
 
-    rc = ledger_sweep_log_due(&view, now, retention, &sequence);
+    rc = ledger_sweep_entry_due(&view, LEDGER_LOG, now, retention, &number);
+
+    if (rc == LEDGER_NOT_FOUND) {
+        rc = ledger_sweep_entry_due(&view, LEDGER_HISTORY, now, retention,
+                                    &number);
+    }
 
     for (lane = LEDGER_LANE_LIVE;
          rc == LEDGER_NOT_FOUND && lane < LEDGER_LANES;

@@ -24,6 +24,7 @@
 
 #define LEDGER_NAME_SEQUENCE  "sequence"     /* the next one */
 #define LEDGER_NAME_KEY       "key"          /* the last that named a token */
+#define LEDGER_NAME_EVENT     "event"        /* the next one's number */
 
 
 /* R9: exempt grants and their tokens stay one day after their end. */
@@ -49,6 +50,7 @@ typedef struct ledger_work_s {
     const ledger_record_t  *record;
     uint64_t                sequence;    /* of this record, if it changes */
     uint64_t                key;         /* the last that named a token */
+    uint64_t                event;       /* number of the next one */
     ledger_ms_t             now;         /* the record's own time */
     uint32_t                index;       /* of the record in its batch */
     unsigned                changed:1;
@@ -115,6 +117,7 @@ LEDGER_MUST_USE ledger_rc_t ledger_apply_use(ledger_work_t *work);
 LEDGER_MUST_USE ledger_rc_t ledger_apply_release(ledger_work_t *work);
 LEDGER_MUST_USE ledger_rc_t ledger_apply_reinstate(ledger_work_t *work);
 LEDGER_MUST_USE ledger_rc_t ledger_apply_sweep(ledger_work_t *work);
+LEDGER_MUST_USE ledger_rc_t ledger_apply_note(ledger_work_t *work);
 
 
 #pragma GCC visibility pop

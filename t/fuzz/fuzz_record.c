@@ -49,6 +49,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_must(fuzz_inside(record.u.binding.tenant, in));
         break;
 
+    case LEDGER_NOTE:
+        fuzz_must(fuzz_inside(record.u.note.provider, in));
+        fuzz_must(fuzz_inside(record.u.note.owner, in));
+        fuzz_must(record.u.note.count >= 1);
+        break;
+
     default:
         fuzz_must(record.kind >= LEDGER_ANSWER
                   && record.kind <= LEDGER_SWEEP);

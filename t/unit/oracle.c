@@ -2059,6 +2059,11 @@ oracle_apply(oracle_t *o, const ledger_record_t *records, size_t n,
             apply_sweep(o, r->u.sweep.retention, r->u.sweep.max);
             break;
 
+        case LEDGER_NOTE:
+            /* changes nothing that is modelled here, and is logged */
+            o->changed = 1;
+            break;
+
         case LEDGER_USE:
             apply_order(o, LEDGER_USE, r->u.use.connection);
             break;

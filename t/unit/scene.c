@@ -183,7 +183,7 @@ scene_dump(scene_t *scene, unsigned with_log)
 
     for (table = 0; table < LEDGER_TABLES; table++) {
 
-        if (table == LEDGER_LOG && !with_log) {
+        if ((table == LEDGER_LOG || table == LEDGER_HISTORY) && !with_log) {
             continue;
         }
 

@@ -414,6 +414,13 @@ make_record(world_t *w, ledger_record_t *r)
         r->u.revocation.token = old_token(w);
         r->u.revocation.whole = dice(w, 2);
 
+    } else if (roll < 87) {
+        r->kind = LEDGER_NOTE;
+        r->u.note.event = LEDGER_EVENT_REJECTED;
+        r->u.note.connection = dice(w, 2) ? old_connection(w) : 0;
+        r->u.note.owner = word(w, "o", 3, 50);
+        r->u.note.count = 1 + dice(w, 5);
+
     } else if (roll < 89) {
         r->kind = LEDGER_USE;
         r->u.use.connection = old_connection(w);

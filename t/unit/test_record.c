@@ -481,7 +481,7 @@ test_malformed(void **state)
     record = full();
     record.kind = 0;
     assert_int_equal(encode(&record), LEDGER_MALFORMED);
-    record.kind = LEDGER_SWEEP + 1;
+    record.kind = LEDGER_NOTE + 1;
     assert_int_equal(encode(&record), LEDGER_MALFORMED);
 
     record = full();
