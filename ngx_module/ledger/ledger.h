@@ -402,6 +402,60 @@ LEDGER_MUST_USE ledger_rc_t ledger_slot(ledger_t *ledger,
     const ledger_connection_t *connection, unsigned limit, ledger_ms_t now,
     unsigned contests, uint64_t window, ledger_slot_t *slot);
 
+/* How many there are of one provider, in all. */
+
+typedef struct {
+    uint64_t              connections[LEDGER_EXPIRED + 1];  /* by state */
+    uint64_t              full;          /* slots that hold n or more */
+} ledger_count_t;
+
+
+/*
+ * ledger_count() tells how many connections of a provider are in the store,
+ * and how many slots a newcomer would have to end somebody in.  A connection
+ * past its end counts as live until a sweep or a newcomer meets it.
+ *
+ * LEDGER_OK, also for none; LEDGER_CORRUPT; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_count(ledger_t *ledger,
+    ledger_slice_t provider, ledger_count_t *count);
+
+
+/* A provider, and how many of its slots are contested by what it says. */
+
+typedef struct {
+    ledger_slice_t        provider;
+    uint64_t              window;        /* ms, see ledger_slot() */
+    uint64_t              slots;         /* the result */
+    unsigned              contests;
+} ledger_contested_t;
+
+
+/* Of so many slots at most it is asked whether they are contested. */
+#define LEDGER_CONTESTED_MAX  4096
+
+/*
+ * ledger_contested_slots() fills "slots" of "n" providers as of "now".  Of
+ * more than LEDGER_CONTESTED_MAX slots those count whose last contest is the
+ * newest.
+ *
+ * LEDGER_OK; LEDGER_CORRUPT; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_contested_slots(ledger_t *ledger,
+    ledger_ms_t now, ledger_contested_t *providers, size_t n);
+
+/*
+ * ledger_size() tells the bytes that the store's pages take, without free
+ * ones, and the bytes of its address space.
+ *
+ * LEDGER_OK; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_size(ledger_t *ledger, uint64_t *used,
+    uint64_t *max);
+
 /*
  * ledger_contested() tells of one slot only whether it is contested, and
  * does not count who is in it: 1, or 0 also where there is no such slot.

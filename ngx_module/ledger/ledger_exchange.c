@@ -359,6 +359,7 @@ ledger_exchange_open(ledger_work_t *work, const ledger_exchange_t *x)
 
     held = &work->subject;
     held->due_lane = 0;
+    held->counted = 0;
 
     ledger_exchange_begin(x, work->sequence, &held->c);
 

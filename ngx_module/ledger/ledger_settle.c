@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_count.h"
 #include "ledger_kept.h"
 #include "ledger_tenant.h"
 #include "ledger_turn.h"
@@ -46,7 +47,7 @@ static ledger_rc_t ledger_settle_contest(ledger_work_t *work,
     const ledger_slot_id_t *slot, const ledger_held_t *winner,
     const ledger_held_t *loser);
 static ledger_rc_t ledger_settle_leave_slot(ledger_work_t *work,
-    const ledger_slot_id_t *slot);
+    const ledger_held_t *held, const ledger_slot_id_t *slot);
 
 
 ledger_rc_t
@@ -106,7 +107,7 @@ ledger_settle_enter(ledger_work_t *work, const ledger_held_t *held,
     unsigned limit, unsigned how, const ledger_slot_id_t *slot,
     ledger_header_t *header)
 {
-    unsigned         added;
+    unsigned         added, full;
     ledger_rc_t      rc;
     ledger_due_t     due;
     ledger_member_t  member;
@@ -131,6 +132,8 @@ ledger_settle_enter(ledger_work_t *work, const ledger_held_t *held,
         }
     }
 
+    full = ledger_count_is_full(header);
+
     if (how & LEDGER_SETTLE_FRESH) {
         header->n = held->c.limits[limit].n;
     }
@@ -146,6 +149,12 @@ ledger_settle_enter(ledger_work_t *work, const ledger_held_t *held,
 
     header->count += added;
     work->changed = 1;
+
+    rc = ledger_count_full(work, held, full, ledger_count_is_full(header));
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
 
     return ledger_store_put_slot(&work->view, slot, header);
 }
@@ -589,6 +598,12 @@ ledger_settle_contest(ledger_work_t *work, const ledger_slot_id_t *slot,
         return rc == LEDGER_NOT_FOUND ? LEDGER_CORRUPT : rc;
     }
 
+    rc = ledger_count_contest(work, winner, slot, &header, contest.at);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
     ledger_header_contest(&header, &contest);
 
     return ledger_store_put_slot(&work->view, slot, &header);
@@ -626,7 +641,7 @@ ledger_settle_leave(ledger_work_t *work, const ledger_held_t *held)
         }
 
         if (rc == LEDGER_OK && deleted && table == LEDGER_MEMBERS) {
-            rc = ledger_settle_leave_slot(work, &slot);
+            rc = ledger_settle_leave_slot(work, held, &slot);
         }
 
         if (rc != LEDGER_OK) {
@@ -642,8 +657,10 @@ ledger_settle_leave(ledger_work_t *work, const ledger_held_t *held)
 
 
 static ledger_rc_t
-ledger_settle_leave_slot(ledger_work_t *work, const ledger_slot_id_t *slot)
+ledger_settle_leave_slot(ledger_work_t *work, const ledger_held_t *held,
+    const ledger_slot_id_t *slot)
 {
+    unsigned         full;
     ledger_rc_t      rc;
     ledger_due_t     due;
     ledger_header_t  header;
@@ -658,7 +675,15 @@ ledger_settle_leave_slot(ledger_work_t *work, const ledger_slot_id_t *slot)
         return LEDGER_CORRUPT;
     }
 
+    full = ledger_count_is_full(&header);
+
     header.count--;
+
+    rc = ledger_count_full(work, held, full, ledger_count_is_full(&header));
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
 
     if (header.count == 0) {
         header.left_at = work->now;

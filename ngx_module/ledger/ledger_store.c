@@ -68,6 +68,18 @@
 #define LEDGER_ALIAS_VERSION    1
 #define LEDGER_ALIAS_MAX        (1 + 8 + 2 * (2 + LEDGER_IDENTITY_MAX))
 
+/* version, and a number for each state and for full slots */
+#define LEDGER_COUNT_VERSION    1
+#define LEDGER_COUNT_SIZE       (1 + 8 * (LEDGER_EXPIRED + 1))
+
+#define LEDGER_CONTESTED_KEY_SIZE  (8 + LEDGER_SLOT_ID_SIZE)
+
+/* the two pages that say which transaction was the last */
+#define LEDGER_META_PAGES       2
+
+/* LMDB's own two tables: free pages, and the names of all others */
+#define LEDGER_OWN_TABLES       2
+
 /* names of meta numbers, see also ledger_apply.c */
 #define LEDGER_NAME_FORMAT      "format"
 
@@ -113,12 +125,14 @@ static void ledger_store_due_key(unsigned char *buf, const ledger_due_t *due);
 static ledger_rc_t ledger_store_find_entry(ledger_view_t *view,
     ledger_table_t table, uint64_t from, unsigned before, uint64_t *number,
     ledger_slice_t *encoded);
+static void ledger_store_contested_key(unsigned char *buf, ledger_ms_t at,
+    const ledger_slot_id_t *slot);
 static void ledger_store_id_key(unsigned char *buf, uint64_t id);
 
 
 static const char  *ledger_store_names[LEDGER_TABLES] = {
     "meta", "tokens", "connections", "slots", "members", "broken", "due",
-    "log", "kept", "aliases", "tenants", "events"
+    "log", "kept", "aliases", "tenants", "events", "counts", "contested"
 };
 
 
@@ -1334,6 +1348,182 @@ ledger_store_delete_alias(ledger_view_t *view,
 {
     return ledger_store_delete(view, LEDGER_ALIASES, alias->bytes,
                                LEDGER_ALIAS_ID_SIZE);
+}
+
+
+ledger_rc_t
+ledger_store_count(ledger_view_t *view, ledger_slice_t provider,
+    ledger_count_t *count)
+{
+    unsigned         state;
+    uint8_t          version;
+    ledger_rc_t      rc;
+    ledger_slice_t   value;
+    ledger_reader_t  r;
+
+    memset(count, 0, sizeof(ledger_count_t));
+
+    rc = ledger_store_get(view, LEDGER_COUNTS, provider.data, provider.len,
+                          &value);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    r = ledger_reader(value.data, value.len);
+
+    version = ledger_take_u8(&r);
+
+    for (state = LEDGER_LIVE; state <= LEDGER_EXPIRED; state++) {
+        count->connections[state] = ledger_take_u64(&r);
+    }
+
+    count->full = ledger_take_u64(&r);
+
+    if (r.failed || r.pos != r.end || version != LEDGER_COUNT_VERSION) {
+        return LEDGER_CORRUPT;
+    }
+
+    return LEDGER_OK;
+}
+
+
+ledger_rc_t
+ledger_store_put_count(ledger_view_t *view, ledger_slice_t provider,
+    const ledger_count_t *count)
+{
+    unsigned         state;
+    unsigned char    buf[LEDGER_COUNT_SIZE];
+    ledger_writer_t  w;
+
+    w = ledger_writer(buf, sizeof(buf));
+
+    ledger_put_u8(&w, LEDGER_COUNT_VERSION);
+
+    for (state = LEDGER_LIVE; state <= LEDGER_EXPIRED; state++) {
+        ledger_put_u64(&w, count->connections[state]);
+    }
+
+    ledger_put_u64(&w, count->full);
+
+    return ledger_store_put(view, LEDGER_COUNTS, provider.data, provider.len,
+                            (ledger_slice_t) { buf, sizeof(buf) }, 0);
+}
+
+
+ledger_rc_t
+ledger_store_put_contested(ledger_view_t *view, ledger_ms_t at,
+    const ledger_slot_id_t *slot, ledger_slice_t provider)
+{
+    unsigned char  key[LEDGER_CONTESTED_KEY_SIZE];
+
+    ledger_store_contested_key(key, at, slot);
+
+    return ledger_store_put(view, LEDGER_CONTESTED, key, sizeof(key),
+                            provider, 0);
+}
+
+
+ledger_rc_t
+ledger_store_delete_contested(ledger_view_t *view, ledger_ms_t at,
+    const ledger_slot_id_t *slot)
+{
+    unsigned char  key[LEDGER_CONTESTED_KEY_SIZE];
+
+    ledger_store_contested_key(key, at, slot);
+
+    return ledger_store_delete(view, LEDGER_CONTESTED, key, sizeof(key));
+}
+
+
+ledger_rc_t
+ledger_store_contested_before(ledger_view_t *view, ledger_ms_t *at,
+    ledger_slot_id_t *slot, ledger_slice_t *provider)
+{
+    MDB_val          key, value;
+    ledger_rc_t      rc;
+    unsigned char    buf[LEDGER_CONTESTED_KEY_SIZE];
+    ledger_reader_t  r;
+
+    ledger_store_contested_key(buf, *at, slot);
+
+    key.mv_data = buf;
+    key.mv_size = sizeof(buf);
+
+    rc = ledger_store_seek(view, LEDGER_CONTESTED, &key, &value, 1);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    r = ledger_reader(key.mv_data, key.mv_size);
+
+    *at = ledger_take_u64(&r);
+    ledger_take_bytes(&r, slot->bytes, LEDGER_SLOT_ID_SIZE);
+
+    provider->data = value.mv_data;
+    provider->len = value.mv_size;
+
+    return r.failed || r.pos != r.end || provider->len == 0
+           || provider->len > LEDGER_IDENTITY_MAX
+           ? LEDGER_CORRUPT : LEDGER_OK;
+}
+
+
+static void
+ledger_store_contested_key(unsigned char *buf, ledger_ms_t at,
+    const ledger_slot_id_t *slot)
+{
+    ledger_writer_t  w;
+
+    w = ledger_writer(buf, LEDGER_CONTESTED_KEY_SIZE);
+
+    ledger_put_u64(&w, at);
+    ledger_put_bytes(&w, slot->bytes, LEDGER_SLOT_ID_SIZE);
+}
+
+
+ledger_rc_t
+ledger_store_size(ledger_view_t *view, uint64_t *used, uint64_t *max)
+{
+    int          rc;
+    MDB_dbi      table;
+    MDB_stat     stat;
+    MDB_envinfo  info;
+
+    rc = mdb_env_info(view->ledger->env, &info);
+
+    if (rc == 0) {
+        rc = mdb_env_stat(view->ledger->env, &stat);
+    }
+
+    if (rc != 0) {
+        return ledger_store_rc(rc);
+    }
+
+    *max = info.me_mapsize;
+    *used = (uint64_t) LEDGER_META_PAGES * stat.ms_psize;
+
+    /* pages that a sweep has freed are used again, so they do not count */
+
+    for (table = 0; table < LEDGER_OWN_TABLES + LEDGER_TABLES; table++) {
+
+        rc = mdb_stat(view->txn,
+                      table < LEDGER_OWN_TABLES
+                      ? table
+                      : view->ledger->tables[table - LEDGER_OWN_TABLES],
+                      &stat);
+
+        if (rc != 0) {
+            return ledger_store_rc(rc);
+        }
+
+        *used += stat.ms_psize * ((uint64_t) stat.ms_branch_pages
+                                  + stat.ms_leaf_pages
+                                  + stat.ms_overflow_pages);
+    }
+
+    return LEDGER_OK;
 }
 
 

@@ -20,6 +20,8 @@
  *   aliases      alias id         -> ledger_alias_row_t
  *   tenants      tenant, hash of user, id  -> nothing; live connections
  *   events       number           -> encoded event
+ *   counts       provider         -> ledger_count_t
+ *   contested    time of its last contest, slot -> provider
  */
 
 #ifndef _LEDGER_STORE_H_INCLUDED_
@@ -51,6 +53,8 @@ typedef enum {
     LEDGER_ALIASES,
     LEDGER_TENANTS,
     LEDGER_HISTORY,
+    LEDGER_COUNTS,
+    LEDGER_CONTESTED,
     LEDGER_TABLES
 } ledger_table_t;
 
@@ -257,6 +261,30 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_put_alias(ledger_view_t *view,
     const ledger_alias_id_t *alias, const ledger_alias_row_t *row);
 LEDGER_MUST_USE ledger_rc_t ledger_store_delete_alias(ledger_view_t *view,
     const ledger_alias_id_t *alias);
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_count(ledger_view_t *view,
+    ledger_slice_t provider, ledger_count_t *count);
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_count(ledger_view_t *view,
+    ledger_slice_t provider, const ledger_count_t *count);
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_contested(ledger_view_t *view,
+    ledger_ms_t at, const ledger_slot_id_t *slot, ledger_slice_t provider);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_contested(
+    ledger_view_t *view, ledger_ms_t at, const ledger_slot_id_t *slot);
+
+/*
+ * The last row before *at and *slot, which are those of the row then.  The
+ * provider lives in the map until the next write or the end.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_contested_before(
+    ledger_view_t *view, ledger_ms_t *at, ledger_slot_id_t *slot,
+    ledger_slice_t *provider);
+
+/* Bytes that all tables take, and of the map. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_size(ledger_view_t *view,
+    uint64_t *used, uint64_t *max);
 
 /*
  * Numbered rows.  "table" is LEDGER_LOG, LEDGER_HISTORY or, to read, also

@@ -14,6 +14,7 @@
 
 #include "ledger_alias.h"
 #include "ledger_connection.h"
+#include "ledger_count.h"
 #include "ledger_event.h"
 #include "ledger_kept.h"
 #include "ledger_turn.h"
@@ -288,6 +289,12 @@ ledger_sweep_slot(ledger_work_t *work, const ledger_due_t *due)
     memcpy(slot.bytes, due->id, LEDGER_SLOT_ID_SIZE);
 
     rc = ledger_store_delete_due(&work->view, due);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    rc = ledger_count_forget(work, &slot);
 
     if (rc != LEDGER_OK) {
         return rc;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ledger_connection.h"
+#include "ledger_count.h"
 #include "ledger_settle.h"
 
 
@@ -126,6 +127,7 @@ ledger_work_load(ledger_work_t *work, uint64_t id, ledger_held_t *held)
 
     held->due_lane = due.lane;
     held->due_at = due.at;
+    held->counted = held->c.state;
 
     return LEDGER_OK;
 }
@@ -146,6 +148,10 @@ ledger_work_save(ledger_work_t *work, ledger_held_t *held)
 
     rc = ledger_store_put_connection(&work->view, held->c.id,
                                  (ledger_slice_t) { work->scratch, len });
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_count_state(work, held, held->c.state);
+    }
 
     if (rc != LEDGER_OK) {
         return rc;
@@ -227,6 +233,10 @@ ledger_work_delete(ledger_work_t *work, ledger_held_t *held)
     memset(&none, 0, sizeof(ledger_due_t));
 
     rc = ledger_work_move_due(work, held, &none);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_count_state(work, held, 0);
+    }
 
     if (rc != LEDGER_OK) {
         return rc;

@@ -40,6 +40,7 @@ typedef struct {
     ledger_connection_t   c;
     ledger_ms_t           due_at;
     uint8_t               due_lane;      /* as stored; 0: not stored */
+    uint8_t               counted;       /* the state as stored; 0: none is */
     unsigned char         buf[LEDGER_CONNECTION_MAX];
 } ledger_held_t;
 

@@ -23,9 +23,29 @@
     ((condition) ? (void) 0 : scene_fail(#condition, __FILE__, __LINE__))
 
 
+/* What the table of counts must tell, and how many rows of contests. */
+
+#define PROVIDERS_MAX  8
+
+
+typedef struct {
+    char            names[PROVIDERS_MAX][LEDGER_IDENTITY_MAX];
+    size_t          lens[PROVIDERS_MAX];
+    ledger_count_t  counts[PROVIDERS_MAX];
+    unsigned        n;
+    size_t          contested;
+} scene_counted_t;
+
+
 static void scene_fail(const char *what, const char *file, int line);
 static uint64_t scene_hash(uint64_t hash, MDB_val *value);
 static size_t scene_count(ledger_view_t *view, ledger_table_t table);
+static ledger_count_t *scene_counts(scene_counted_t *counted,
+    ledger_slice_t provider);
+static void scene_check_slot(ledger_view_t *view, MDB_val *key,
+    const ledger_header_t *header, scene_counted_t *counted);
+static void scene_check_counts(ledger_view_t *view,
+    const scene_counted_t *counted);
 static void scene_check_kept(ledger_view_t *view, MDB_val *key);
 static void scene_check_alias(ledger_view_t *view, MDB_val *key);
 static void scene_check_connection(ledger_view_t *view, MDB_val *value,
@@ -226,11 +246,15 @@ scene_hash(uint64_t hash, MDB_val *value)
 void
 scene_check(scene_t *scene)
 {
-    size_t           members, broken, tenants, due, counted;
-    MDB_val          key, value;
-    MDB_cursor      *cursor;
-    ledger_view_t    view;
-    ledger_header_t  header;
+    size_t               members, broken, tenants, due, counted;
+    MDB_val              key, value;
+    MDB_cursor          *cursor;
+    ledger_view_t        view;
+    scene_counted_t      counts;
+    ledger_header_t      header;
+    ledger_connection_t  c;
+
+    memset(&counts, 0, sizeof(counts));
 
     members = 0;
     broken = 0;
@@ -246,6 +270,10 @@ scene_check(scene_t *scene)
     while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
         scene_check_connection(&view, &value, &members, &broken, &due);
         tenants += scene_check_tenant(&view, &value);
+
+        check(ledger_connection_decode(value.mv_data, value.mv_size, &c)
+              == LEDGER_OK);
+        scene_counts(&counts, c.provider)->connections[c.state]++;
     }
 
     mdb_cursor_close(cursor);
@@ -259,6 +287,7 @@ scene_check(scene_t *scene)
 
         counted += header.count;
         due += header.count == 0;
+        scene_check_slot(&view, &key, &header, &counts);
     }
 
     mdb_cursor_close(cursor);
@@ -291,7 +320,99 @@ scene_check(scene_t *scene)
     check(tenants == scene_count(&view, LEDGER_TENANTS));
     check(due == scene_count(&view, LEDGER_DUE));
 
+    scene_check_counts(&view, &counts);
+
     ledger_store_read_end(&view);
+}
+
+
+static ledger_count_t *
+scene_counts(scene_counted_t *counted, ledger_slice_t provider)
+{
+    unsigned  i;
+
+    for (i = 0; i < counted->n; i++) {
+        if (counted->lens[i] == provider.len
+            && memcmp(counted->names[i], provider.data, provider.len) == 0)
+        {
+            return &counted->counts[i];
+        }
+    }
+
+    check(i < PROVIDERS_MAX && provider.len <= LEDGER_IDENTITY_MAX);
+
+    memcpy(counted->names[i], provider.data, provider.len);
+    counted->lens[i] = provider.len;
+    counted->n++;
+
+    return &counted->counts[i];
+}
+
+
+/* A full slot is one of the provider that its members have. */
+
+static void
+scene_check_slot(ledger_view_t *view, MDB_val *key,
+    const ledger_header_t *header, scene_counted_t *counted)
+{
+    MDB_val              row, value;
+    unsigned char        buf[8 + LEDGER_SLOT_ID_SIZE];
+    ledger_slice_t       encoded;
+    ledger_writer_t      w;
+    ledger_member_t      from, found;
+    ledger_slot_id_t     slot;
+    ledger_connection_t  c;
+
+    check(key->mv_size == LEDGER_SLOT_ID_SIZE);
+    memcpy(slot.bytes, key->mv_data, LEDGER_SLOT_ID_SIZE);
+
+    if (header->ncontests) {
+        w = ledger_writer(buf, sizeof(buf));
+        ledger_put_u64(&w, header->contests[header->ncontests - 1].at);
+        ledger_put_bytes(&w, slot.bytes, LEDGER_SLOT_ID_SIZE);
+        check(!w.failed && w.pos == w.end);
+
+        row.mv_data = buf;
+        row.mv_size = sizeof(buf);
+        check(mdb_get(view->txn, view->ledger->tables[LEDGER_CONTESTED],
+                      &row, &value)
+              == 0);
+
+        counted->contested++;
+    }
+
+    if (header->count < header->n) {
+        return;
+    }
+
+    memset(&from, 0, sizeof(from));
+
+    check(ledger_store_member(view, LEDGER_MEMBERS, &slot, &from, &found)
+          == LEDGER_OK);
+    check(ledger_store_connection(view, found.id, &encoded) == LEDGER_OK);
+    check(ledger_connection_decode(encoded.data, encoded.len, &c)
+          == LEDGER_OK);
+
+    scene_counts(counted, c.provider)->full++;
+}
+
+
+static void
+scene_check_counts(ledger_view_t *view, const scene_counted_t *counted)
+{
+    unsigned        i;
+    ledger_count_t  count;
+
+    for (i = 0; i < counted->n; i++) {
+        check(ledger_store_count(view,
+                  (ledger_slice_t) { (const unsigned char *)
+                                     counted->names[i], counted->lens[i] },
+                  &count)
+              == LEDGER_OK);
+        check(memcmp(&count, &counted->counts[i], sizeof(count)) == 0);
+    }
+
+    check(counted->contested == scene_count(view, LEDGER_CONTESTED));
 }
 
 
