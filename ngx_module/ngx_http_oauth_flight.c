@@ -23,12 +23,6 @@
 #define NGX_HTTP_OAUTH_FLIGHT_LEASE   5000
 #define NGX_HTTP_OAUTH_FLIGHT_RENEW   1000
 
-/*
- * The next flight of the token replaces the answer of the last one: so long
- * it waits at most for those who have not taken theirs.
- */
-#define NGX_HTTP_OAUTH_FLIGHT_LANDING 1000
-
 /* A provider's "invalid_grant" holds for a herd that comes at once. */
 #define NGX_HTTP_OAUTH_FLIGHT_REFUSED 5000
 
@@ -49,7 +43,6 @@
 typedef enum {
     NGX_HTTP_OAUTH_FLIGHT_FREE = 0,
     NGX_HTTP_OAUTH_FLIGHT_FLYING,
-    NGX_HTTP_OAUTH_FLIGHT_LANDED,
     NGX_HTTP_OAUTH_FLIGHT_GRANT_REFUSED,
     NGX_HTTP_OAUTH_FLIGHT_GRANT_SPENT
 } ngx_http_oauth_flight_state_e;
@@ -67,7 +60,6 @@ typedef struct {
     uint64_t                    serial;  /* of the flight, never twice */
     ngx_msec_t                  until;   /* lease or memory, monotonic ms */
     ngx_pid_t                   pid;     /* a hint: "until" decides */
-    ngx_uint_t                  sharers; /* who wait with its fingerprint */
     ngx_uint_t                  state;
 } ngx_http_oauth_flight_entry_t;
 
@@ -107,10 +99,6 @@ static ngx_http_oauth_flight_table_t *ngx_http_oauth_flight_lock(void);
 static void ngx_http_oauth_flight_unlock(void);
 static ngx_int_t ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_flight_table_t *table, ngx_uint_t force);
-static void ngx_http_oauth_flight_share(ngx_http_oauth_ctx_t *ctx,
-    ngx_http_oauth_flight_entry_t *entry);
-static void ngx_http_oauth_flight_shared(const ledger_token_id_t *token,
-    uint64_t serial);
 static ngx_int_t ngx_http_oauth_flight_memory(ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_flight_entry_t *entry);
 static ngx_http_oauth_flight_entry_t *ngx_http_oauth_flight_find(
@@ -121,8 +109,6 @@ static ngx_uint_t ngx_http_oauth_flight_over(
 static ngx_uint_t ngx_http_oauth_flight_flying(
     const ledger_token_id_t *token);
 static void ngx_http_oauth_flight_renew(ngx_event_t *ev);
-static ngx_int_t ngx_http_oauth_flight_queue(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx);
 static ngx_http_oauth_flight_group_t *ngx_http_oauth_flight_group(
     const ledger_token_id_t *token, ngx_uint_t make);
 static void ngx_http_oauth_flight_poll(ngx_event_t *ev);
@@ -264,13 +250,12 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     if (entry && !ngx_http_oauth_flight_over(entry)) {
 
         if (entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING) {
-            ngx_http_oauth_flight_share(ctx, entry);
             return NGX_AGAIN;
         }
 
         rc = ngx_http_oauth_flight_memory(ctx, entry);
 
-        if (rc == NGX_AGAIN || (rc != NGX_OK && !force)) {
+        if (rc != NGX_OK && !force) {
             return rc;
         }
     }
@@ -291,7 +276,6 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     entry->serial = ++table->serial;
     entry->until = ngx_current_msec + NGX_HTTP_OAUTH_FLIGHT_LEASE;
     entry->pid = ngx_pid;
-    entry->sharers = 0;
 
     ngx_memory_barrier();
     entry->state = NGX_HTTP_OAUTH_FLIGHT_FLYING;
@@ -299,43 +283,6 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     ctx->flight_serial = entry->serial;
 
     return NGX_OK;
-}
-
-
-/* Its answer is kept until they have it. */
-
-static void
-ngx_http_oauth_flight_share(ngx_http_oauth_ctx_t *ctx,
-    ngx_http_oauth_flight_entry_t *entry)
-{
-    ctx->share_serial = 0;
-
-    if (ledger_fingerprint_equal(&entry->print.request, &ctx->print.request)) {
-        ctx->share_serial = entry->serial;
-        entry->sharers++;
-    }
-}
-
-
-static void
-ngx_http_oauth_flight_shared(const ledger_token_id_t *token, uint64_t serial)
-{
-    ngx_http_oauth_flight_entry_t  *entry, *room;
-    ngx_http_oauth_flight_table_t  *table;
-
-    if (serial == 0) {
-        return;
-    }
-
-    table = ngx_http_oauth_flight_lock();
-
-    entry = ngx_http_oauth_flight_find(table, token, &room);
-
-    if (entry && entry->serial == serial && entry->sharers) {
-        entry->sharers--;
-    }
-
-    ngx_http_oauth_flight_unlock();
 }
 
 
@@ -347,12 +294,6 @@ ngx_http_oauth_flight_memory(ngx_http_oauth_ctx_t *ctx,
 {
     if (entry->state == NGX_HTTP_OAUTH_FLIGHT_GRANT_SPENT) {
         return NGX_BUSY;
-    }
-
-    if (entry->state == NGX_HTTP_OAUTH_FLIGHT_LANDED) {
-        return ledger_fingerprint_equal(&entry->print.request,
-                                        &ctx->print.request)
-               ? NGX_OK : NGX_AGAIN;
     }
 
     return ledger_fingerprint_equal(&entry->print.request,
@@ -413,10 +354,6 @@ ngx_http_oauth_flight_over(ngx_http_oauth_flight_entry_t *entry)
         return 1;
     }
 
-    if (entry->state == NGX_HTTP_OAUTH_FLIGHT_LANDED) {
-        return entry->sharers == 0;
-    }
-
     return entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING
            && entry->pid != ngx_pid
            && kill(entry->pid, 0) == -1
@@ -447,11 +384,6 @@ ngx_http_oauth_flight_end(ngx_http_oauth_ctx_t *ctx, ngx_uint_t outcome)
         && entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING)
     {
         switch (outcome) {
-
-        case NGX_HTTP_OAUTH_FLIGHT_SUCCESS:
-            entry->until = ngx_current_msec + NGX_HTTP_OAUTH_FLIGHT_LANDING;
-            entry->state = NGX_HTTP_OAUTH_FLIGHT_LANDED;
-            break;
 
         case NGX_HTTP_OAUTH_FLIGHT_REFUSAL:
             entry->until = ngx_current_msec + NGX_HTTP_OAUTH_FLIGHT_REFUSED;
@@ -562,22 +494,6 @@ ngx_http_oauth_flight_renew(ngx_event_t *ev)
 
 ngx_int_t
 ngx_http_oauth_flight_wait(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_oauth_flight_queue(r, ctx);
-
-    if (rc != NGX_DONE) {
-        ngx_http_oauth_flight_shared(&ctx->token, ctx->share_serial);
-        ctx->share_serial = 0;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_oauth_flight_queue(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     ngx_http_oauth_flights_t       *f;
     ngx_http_oauth_flight_group_t  *group;
@@ -753,18 +669,11 @@ ngx_http_oauth_flight_wake(const ledger_token_id_t *token)
 static void
 ngx_http_oauth_flight_resume(ngx_http_oauth_ctx_t *ctx)
 {
-    uint64_t             serial;
-    ngx_int_t            rc;
     ngx_connection_t    *c;
-    ledger_token_id_t    token;
     ngx_http_request_t  *r;
 
     r = ctx->request;
     c = r->connection;
-
-    token = ctx->token;
-    serial = ctx->share_serial;
-    ctx->share_serial = 0;
 
     ngx_http_oauth_flight_leave(ctx);
 
@@ -772,11 +681,7 @@ ngx_http_oauth_flight_resume(ngx_http_oauth_ctx_t *ctx)
 
     r->read_event_handler = ngx_http_block_reading;
 
-    rc = ngx_http_oauth_token_content(r);
-
-    ngx_http_oauth_flight_shared(&token, serial);
-
-    ngx_http_finalize_request(r, rc);
+    ngx_http_finalize_request(r, ngx_http_oauth_token_content(r));
     ngx_http_run_posted_requests(c);
 }
 
@@ -806,7 +711,6 @@ ngx_http_oauth_flight_cleanup(ngx_http_oauth_ctx_t *ctx)
 {
     if (ctx->waiting) {
         ngx_http_oauth_flight_leave(ctx);
-        ngx_http_oauth_flight_shared(&ctx->token, ctx->share_serial);
     }
 
     /* a request that ends in any other way than by its answer */

@@ -283,8 +283,6 @@ typedef struct {
     ngx_queue_t                    flight_queue; /* owned, or waiting */
     ngx_queue_t                    order_queue;  /* waiting */
     uint64_t                       flight_serial;
-    uint64_t                       share_serial; /* of the flight waited for,
-                                                    if it is the same */
     ngx_msec_t                     wait_until;   /* 0: it has not waited */
 
     /* the answer, as it is held, or its copy */
@@ -598,8 +596,7 @@ void ngx_http_oauth_flight_init_process(ngx_cycle_t *cycle,
 /*
  * ngx_http_oauth_flight_take() takes the flight of ctx->token for this
  * request.  NGX_OK: it is ours, and must be ended; NGX_AGAIN: another
- * request flies, in whatever worker, or has landed and those who share its
- * answer have not all taken it; NGX_DECLINED: the provider has just
+ * request flies, in whatever worker; NGX_DECLINED: the provider has just
  * refused this token to the same fingerprint; NGX_BUSY: too many flights, or
  * a rotation of this token could not be recorded.  With "force" the memory of
  * earlier flights does not count.  ctx->inherited is set if the flight was
@@ -636,7 +633,7 @@ void ngx_http_oauth_flight_cleanup(ngx_http_oauth_ctx_t *ctx);
  *
  * ngx_http_oauth_replay() answers a refresh from what is kept.  What it
  * returns ends the request, but NGX_DECLINED: nothing is kept for it;
- * NGX_ABORT: it is, for another client, and the token was rotated.
+ * NGX_ABORT: only for other clients, and the token was rotated.
  */
 
 ngx_int_t ngx_http_oauth_replay_print(ngx_http_request_t *r,

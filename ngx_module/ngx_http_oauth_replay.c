@@ -14,6 +14,9 @@
 static ledger_slice_t ngx_http_oauth_replay_path(ngx_http_request_t *r);
 static ngx_int_t ngx_http_oauth_replay_dpop(ngx_http_request_t *r,
     ledger_slice_t *dpop);
+static ngx_int_t ngx_http_oauth_replay_find(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ledger_kept_t *kept,
+    ngx_http_oauth_print_t *print);
 static ngx_int_t ngx_http_oauth_replay_open(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, const ledger_kept_t *kept,
     const ngx_http_oauth_print_t *print, ngx_str_t *plain);
@@ -208,41 +211,16 @@ ngx_http_oauth_replay(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     static ledger_kept_t  kept;
 
-    ledger_t                *ledger;
     ngx_int_t                rc;
     ngx_str_t                plain;
-    ngx_http_oauth_print_t   print, owner;
+    ngx_http_oauth_print_t   print;
 
-    ledger = ngx_http_oauth_store();
-
-    if (ledger == NULL
-        || ledger_kept(ledger, &ctx->token, ngx_http_oauth_now(), &kept)
-           != LEDGER_OK)
-    {
-        return NGX_DECLINED;
+    rc = ngx_http_oauth_replay_find(r, ctx, &kept, &print);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    ngx_memcpy(&owner, kept.print, sizeof(ngx_http_oauth_print_t));
-
-    /* what was kept before a change of keys is compared under its own key */
-
-    if (ngx_http_oauth_replay_print(r, ctx, ledger_seal_key_id(kept.sealed),
-                                    &print)
-        != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (!ledger_fingerprint_equal(&owner.client, &print.client)) {
-        /* of a token that still stands, the provider checks who asks */
-
-        return ctx->verdict == LEDGER_VERDICT_ROTATED ? NGX_ABORT
-                                                      : NGX_DECLINED;
-    }
-
-    if (!ledger_fingerprint_equal(&owner.request, &print.request)
-        || (ctx->provider->replay == 0 && ctx->wait_until == 0))
-    {
+    if (ctx->provider->replay == 0 && ctx->wait_until == 0) {
         return NGX_DECLINED;
     }
 
@@ -256,6 +234,65 @@ ngx_http_oauth_replay(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     ngx_explicit_memzero(plain.data, plain.len);
 
     return rc;
+}
+
+
+/* The answer of this request, among those that are kept for its token. */
+
+static ngx_int_t
+ngx_http_oauth_replay_find(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ledger_kept_t *kept, ngx_http_oauth_print_t *print)
+{
+    uint32_t                 key, last;
+    ledger_t                *ledger;
+    ngx_uint_t               seen, known;
+    ledger_ms_t              now;
+    ngx_http_oauth_print_t   owner;
+
+    ledger = ngx_http_oauth_store();
+    if (ledger == NULL) {
+        return NGX_DECLINED;
+    }
+
+    now = ngx_http_oauth_now();
+    kept->number = LEDGER_KEPT_LATEST;
+
+    for (seen = 0, known = 0, last = 0; ; seen++) {
+
+        if (ledger_kept(ledger, &ctx->token, kept->number, now, kept)
+            != LEDGER_OK)
+        {
+            break;
+        }
+
+        /*
+         * What was kept before a change of keys is compared under its own
+         * key.
+         */
+
+        key = ledger_seal_key_id(kept->sealed);
+
+        if ((seen == 0 || key != last)
+            && ngx_http_oauth_replay_print(r, ctx, key, print) != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        last = key;
+
+        ngx_memcpy(&owner, kept->print, sizeof(ngx_http_oauth_print_t));
+
+        if (ledger_fingerprint_equal(&owner.request, &print->request)) {
+            return NGX_OK;
+        }
+
+        known |= ledger_fingerprint_equal(&owner.client, &print->client);
+    }
+
+    /* of a token that still stands, the provider checks who asks */
+
+    return seen && !known && ctx->verdict == LEDGER_VERDICT_ROTATED
+           ? NGX_ABORT : NGX_DECLINED;
 }
 
 

@@ -169,6 +169,10 @@ for my $i (0 .. 2) {
          qr/^at-canary-$resource-\d$/, "one token for $resource");
 }
 
+my @late = together(map { refresh_of(1, body => "resource=$_") } 'mail', 'files', 'people');
+
+is(join(' ', map { $_->{action} } @late), 'replay replay replay', 'also for those who are late');
+is(scalar(seen()), 3, 'without another exchange');
 stop_providers();
 
 === TEST: replay 0, who waits still shares, who comes later does not

@@ -360,9 +360,9 @@ refresh 1 as=2 u=jane r=1 +resource=https://a.example
 refresh 1 as=3 u=jane r=1 +resource=https://b.example : 200 | X-Action: forward
 refresh 1 as=4 u=jane r=1 +audience=https://b.example : 200 | X-Action: forward
 refresh 1 as=5 u=jane r=1 +resource=https://a.example +resource=https://b.example : 200 | X-Action: forward
-refresh 1 as=6 u=jane +resource=https://a.example : 200 | X-Action: forward
-refresh 1 as=9 u=jane +resource=https://b.example : 400 | type=urn:oauth-gateway:rotated
-refresh 1 as=9 u=jane +resource=https://a.example : 200 | /"access_token":"at-canary-6"/ | X-Action: replay
+refresh 1 as=6 u=jane +resource=https://c.example : 200 | X-Action: forward
+refresh 1 as=9 u=jane +resource=https://d.example : 400 | type=urn:oauth-gateway:rotated
+refresh 1 as=9 u=jane +resource=https://c.example : 200 | /"access_token":"at-canary-6"/ | X-Action: replay
 --- provider_saw
 POST /token?t=1&u=jane
 POST /token?t=2&u=jane&r=1
@@ -370,6 +370,67 @@ POST /token?t=3&u=jane&r=1
 POST /token?t=4&u=jane&r=1
 POST /token?t=5&u=jane&r=1
 POST /token?t=6&u=jane
+
+=== TEST: each request of a token that was not rotated has its own answer
+--- steps
+connect 1 u=jane
+refresh 1 as=2 u=jane r=1 +resource=https://a.example : 200 | X-Action: forward
+refresh 1 as=3 u=jane r=none +resource=https://b.example : 200 | X-Action: forward
+refresh 1 as=4 u=jane r=1 +resource=https://c.example : 200 | X-Action: forward
+refresh 1 as=9 u=jane +resource=https://a.example : 200 | /"access_token":"at-canary-2"/ | X-Action: replay
+refresh 1 as=9 u=jane +resource=https://b.example : 200 | /"access_token":"at-canary-3"/ | X-Action: replay
+refresh 1 as=9 u=jane +resource=https://c.example : 200 | /"access_token":"at-canary-4"/ | X-Action: replay
+refresh 1 as=9 u=jane +resource=https://a.example : 200 | /"access_token":"at-canary-2"/ | X-Action: replay
+--- provider_saw
+POST /token?t=1&u=jane
+POST /token?t=2&u=jane&r=1
+POST /token?t=3&u=jane&r=none
+POST /token?t=4&u=jane&r=1
+
+=== TEST: eight of them, the oldest goes first
+--- steps eval
+"connect 1 u=jane\n"
+. join('', map { "refresh 1 as=" . ($_ + 1) . " u=jane r=1 scope=s$_ : 200 | X-Action: forward\n" } 1 .. 8)
+. join('', map { "refresh 1 as=99 u=jane r=1 scope=s$_ : 200 | /\"access_token\":\"at-canary-" . ($_ + 1) . "\"/ | X-Action: replay\n" } 1 .. 8)
+. "refresh 1 as=10 u=jane r=1 scope=s9 : 200 | X-Action: forward\n"
+. join('', map { "refresh 1 as=99 u=jane r=1 scope=s$_ : 200 | /\"access_token\":\"at-canary-" . ($_ + 1) . "\"/ | X-Action: replay\n" } 2 .. 9)
+. "refresh 1 as=11 u=jane r=1 scope=s1 : 200 | X-Action: forward\n"
+
+=== TEST: a rotation by one request ends the answers that hold what it rotated
+--- steps
+connect 1 u=jane
+refresh 1 as=2 u=jane r=1 scope=read
+refresh 1 as=3 u=jane r=none scope=write
+refresh 1 as=4 u=jane : 200 | X-Action: forward
+refresh 1 as=9 u=jane scope=read : 400 | type=urn:oauth-gateway:rotated
+refresh 1 as=9 u=jane scope=write : 200 | /"access_token":"at-canary-3"/ | X-Action: replay
+refresh 1 as=9 u=jane : 200 | /"refresh_token":"rt-canary-4"/ | X-Action: replay
+refresh 4 as=5 u=jane : 200 | X-Action: forward
+refresh 1 as=9 u=jane scope=write : 400 | type=urn:oauth-gateway:rotated
+
+=== TEST: access tokens that a refresh ends are not handed out again
+--- provider
+    user                 $oauth_response_user;
+    refresh_ends_access  on;
+--- steps
+connect 1 u=jane
+refresh 1 as=2 u=jane r=1 scope=read
+refresh 1 as=3 u=jane r=1 scope=write : 200 | X-Action: forward
+refresh 1 as=4 u=jane r=1 scope=read : 200 | X-Action: forward
+refresh 1 as=9 u=jane r=1 scope=read : 200 | /"access_token":"at-canary-4"/ | X-Action: replay
+
+=== TEST: each client of a token that was not rotated has its own answer
+--- steps
+connect 1 u=jane
+refresh 1 as=2 u=jane r=1 +client_secret=old-canary
+refresh 1 as=3 u=jane r=1 +client_secret=new-canary : 200 | X-Action: forward
+refresh 1 as=9 u=jane +client_secret=old-canary : 200 | /"access_token":"at-canary-2"/ | X-Action: replay
+refresh 1 as=9 u=jane +client_secret=new-canary : 200 | /"access_token":"at-canary-3"/ | X-Action: replay
+refresh 1 as=4 u=jane : 200 | X-Action: forward
+refresh 1 as=9 u=jane scope=less : 400 | type=urn:oauth-gateway:rotated
+refresh 1 as=9 u=jane client=other : 400 | type=urn:oauth-gateway:other-client
+refresh 1 as=9 u=jane +client_secret=old-canary scope=less : 400 | type=urn:oauth-gateway:other-client
+refresh 1 as=9 u=jane : 200 | /"access_token":"at-canary-4"/ | X-Action: replay
 
 === TEST: parameters that the provider ignores make no other request
 --- steps

@@ -278,6 +278,7 @@ LEDGER_MUST_USE ledger_rc_t ledger_find(ledger_t *ledger, uint64_t id,
 /* An answer that was kept for replays. */
 
 typedef struct {
+    uint64_t              number;        /* of a later answer it is greater */
     uint64_t              connection;
     ledger_ms_t           stored_at;     /* when it arrived */
     ledger_slice_t        sealed;        /* in "buf" */
@@ -286,23 +287,34 @@ typedef struct {
 } ledger_kept_t;
 
 
+#define LEDGER_KEPT_LATEST  UINT64_MAX
+
+
 /*
- * ledger_kept() finds the answer that was kept for the refresh token
- * "presented", as of "now".  An answer is there until its time is over, and
- * only as long as the connection is live and not past its end, "presented"
- * is its current refresh token or the one that this replaced, and neither
- * "presented" nor a token of the answer was revoked.  An answer to the
- * current one goes when an access token in it is found dead.  Whoever ends
- * a connection ends its kept answers: none comes back with it.
+ * ledger_kept() finds the latest answer with a number below "before" that
+ * was kept for the refresh token "presented", as of "now".  There is one for
+ * each request, told by its print, and at most LEDGER_KEPT_ANSWERS_MAX: the
+ * oldest goes.  "before" is LEDGER_KEPT_LATEST for the first; to see them
+ * all, it is then the number of the one found last.
+ *
+ * An answer is there until its time is over, and only as long as the
+ * connection is live and not past its end, "presented" is its current
+ * refresh token or the one that this replaced, and neither "presented" nor a
+ * token of the answer was revoked.  It goes when a later refresh with the
+ * same token rotates a refresh token in it or ends an access token in it.
+ * An answer to the current one goes when an access token in it is found
+ * dead.  Whoever ends a connection ends its kept answers: none comes back
+ * with it.
  *
  * Whether the caller may have it is told by "print", which is not compared
- * here.
+ * here: it is made with the key that sealed the answer, and that may be an
+ * older one than the caller's.
  *
- * LEDGER_OK; LEDGER_NOT_FOUND; LEDGER_CORRUPT; LEDGER_IO.
+ * LEDGER_OK; LEDGER_NOT_FOUND; LEDGER_CORRUPT; LEDGER_IO; LEDGER_NOMEM.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_kept(ledger_t *ledger,
-    const ledger_token_id_t *presented, ledger_ms_t now,
+    const ledger_token_id_t *presented, uint64_t before, ledger_ms_t now,
     ledger_kept_t *kept);
 
 

@@ -99,6 +99,12 @@ typedef enum {
 #define LEDGER_KEPT_MAX           36864
 
 /*
+ * So many answers are kept for one refresh token, each to another request:
+ * Entra takes one token for all resources, and a runner uses a handful.
+ */
+#define LEDGER_KEPT_ANSWERS_MAX   8
+
+/*
  * Room for the encoded form of the largest connection: 8 limits of 8
  * variables, a scope and all identities come to 27 KB.
  */

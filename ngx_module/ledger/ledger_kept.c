@@ -10,19 +10,27 @@
 #include "ledger_connection.h"
 
 
+static ledger_rc_t ledger_kept_review(ledger_work_t *work,
+    const ledger_exchange_t *x, unsigned room);
+static ledger_rc_t ledger_kept_over(ledger_work_t *work,
+    const ledger_exchange_t *x, const ledger_kept_row_t *row);
+static ledger_rc_t ledger_kept_put(ledger_work_t *work,
+    const ledger_exchange_t *x);
 static ledger_rc_t ledger_kept_wanted(ledger_work_t *work,
     const ledger_exchange_t *x);
 static ledger_rc_t ledger_kept_usable(ledger_work_t *work,
     const ledger_token_id_t *id);
-static ledger_rc_t ledger_kept_find(ledger_work_t *work,
+static ledger_rc_t ledger_kept_clear(ledger_work_t *work,
     const ledger_connection_t *connection,
-    const ledger_token_id_t *presented, ledger_kept_row_t *row);
+    const ledger_token_id_t *presented, const ledger_token_id_t *token);
+static unsigned ledger_kept_has(const ledger_kept_row_t *row,
+    const ledger_token_id_t *token);
 static ledger_rc_t ledger_kept_drop(ledger_work_t *work,
     const ledger_token_id_t *presented, const ledger_kept_row_t *row);
 static void ledger_kept_lane(const ledger_token_id_t *presented,
     const ledger_kept_row_t *row, ledger_due_t *due);
 static ledger_rc_t ledger_kept_read(ledger_view_t *view,
-    const ledger_token_id_t *presented, ledger_ms_t now,
+    const ledger_token_id_t *presented, uint64_t before, ledger_ms_t now,
     ledger_kept_t *kept);
 static ledger_rc_t ledger_kept_allowed(ledger_view_t *view,
     const ledger_token_id_t *presented, ledger_ms_t now,
@@ -32,29 +40,111 @@ static ledger_rc_t ledger_kept_allowed(ledger_view_t *view,
 ledger_rc_t
 ledger_kept_add(ledger_work_t *work, const ledger_exchange_t *x)
 {
-    uint32_t           i;
-    ledger_rc_t        rc;
-    ledger_due_t       due;
-    ledger_kept_row_t  row;
+    unsigned     wanted;
+    ledger_rc_t  rc;
 
     if (!x->refresh) {
         return LEDGER_OK;
     }
 
-    rc = ledger_store_kept(&work->view, &x->presented, &row);
+    rc = ledger_kept_wanted(work, x);
 
-    if (rc == LEDGER_OK) {
-        rc = ledger_kept_drop(work, &x->presented, &row);
+    if (rc != LEDGER_OK && rc != LEDGER_NOT_FOUND) {
+        return rc;
     }
 
-    if (rc == LEDGER_OK || rc == LEDGER_NOT_FOUND) {
-        rc = ledger_kept_wanted(work, x);
+    wanted = rc == LEDGER_OK;
+
+    rc = ledger_kept_review(work, x, LEDGER_KEPT_ANSWERS_MAX - wanted);
+
+    return rc == LEDGER_OK && wanted ? ledger_kept_put(work, x) : rc;
+}
+
+
+/* Leaves at most "room" of the earlier answers, and none that is over. */
+
+static ledger_rc_t
+ledger_kept_review(ledger_work_t *work, const ledger_exchange_t *x,
+    unsigned room)
+{
+    ledger_rc_t        rc;
+    ledger_kept_row_t  row;
+
+    row.number = LEDGER_KEPT_LATEST;
+
+    for ( ;; ) {
+        rc = ledger_store_kept(&work->view, &x->presented, row.number, &row);
+
+        if (rc != LEDGER_OK) {
+            return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
+        }
+
+        rc = room ? ledger_kept_over(work, x, &row) : LEDGER_NOT_FOUND;
+
+        if (rc == LEDGER_OK) {
+            room--;
+
+        } else if (rc == LEDGER_NOT_FOUND) {
+            rc = ledger_kept_drop(work, &x->presented, &row);
+        }
+
+        if (rc != LEDGER_OK) {
+            return rc;
+        }
+    }
+}
+
+
+/*
+ * LEDGER_NOT_FOUND: the exchange ends this answer.  One that is not kept
+ * does not tell its request: it may have been any.
+ */
+
+static ledger_rc_t
+ledger_kept_over(ledger_work_t *work, const ledger_exchange_t *x,
+    const ledger_kept_row_t *row)
+{
+    uint32_t                    i;
+    ledger_rc_t                 rc;
+    ledger_row_t                token;
+    const ledger_connection_t  *c;
+
+    c = &work->subject.c;
+
+    if (x->kept.len == 0 || row->connection != c->id
+        || memcmp(row->print, x->print, LEDGER_PRINT_SIZE) == 0)
+    {
+        return LEDGER_NOT_FOUND;
     }
 
-    if (rc != LEDGER_OK) {
-        return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
+    for (i = 0; i < row->ntokens; i++) {
+        rc = ledger_store_token(&work->view, &row->tokens[i], &token);
+
+        if (rc != LEDGER_OK) {
+            return rc;
+        }
+
+        if (token.connection != c->id || token.rotated_at
+            || (token.kind == LEDGER_ACCESS
+                && token.sequence < c->access_floor))
+        {
+            return LEDGER_NOT_FOUND;
+        }
     }
 
+    return LEDGER_OK;
+}
+
+
+static ledger_rc_t
+ledger_kept_put(ledger_work_t *work, const ledger_exchange_t *x)
+{
+    uint32_t           i;
+    ledger_rc_t        rc;
+    ledger_due_t       due;
+    ledger_kept_row_t  row;
+
+    row.number = work->sequence;
     row.connection = work->subject.c.id;
     row.stored_at = x->arrived_at;
     row.until = x->kept_until;
@@ -131,20 +221,11 @@ ledger_kept_outdated(ledger_work_t *work,
     const ledger_connection_t *connection,
     const ledger_token_id_t *presented)
 {
-    ledger_rc_t        rc;
-    ledger_kept_row_t  row;
-
     if (ledger_connection_replays(connection, presented)) {
         return LEDGER_OK;
     }
 
-    rc = ledger_kept_find(work, connection, presented, &row);
-
-    if (rc != LEDGER_OK) {
-        return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
-    }
-
-    return ledger_kept_drop(work, presented, &row);
+    return ledger_kept_clear(work, connection, presented, NULL);
 }
 
 
@@ -152,24 +233,7 @@ ledger_rc_t
 ledger_kept_lost(ledger_work_t *work, const ledger_connection_t *connection,
     const ledger_token_id_t *presented, const ledger_token_id_t *token)
 {
-    uint32_t           i;
-    ledger_rc_t        rc;
-    ledger_kept_row_t  row;
-
-    rc = ledger_kept_find(work, connection, presented, &row);
-
-    if (rc != LEDGER_OK) {
-        return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
-    }
-
-    for (i = 0; i < row.ntokens; i++) {
-
-        if (ledger_token_id_equal(&row.tokens[i], token)) {
-            return ledger_kept_drop(work, presented, &row);
-        }
-    }
-
-    return LEDGER_OK;
+    return ledger_kept_clear(work, connection, presented, token);
 }
 
 
@@ -194,45 +258,67 @@ ledger_kept_revoked(ledger_work_t *work, const ledger_token_id_t *token)
 ledger_rc_t
 ledger_kept_end(ledger_work_t *work, const ledger_connection_t *connection)
 {
-    unsigned                  i;
-    ledger_rc_t               rc;
-    ledger_kept_row_t         row;
-    const ledger_token_id_t  *presented[2];
-
-    presented[0] = &connection->refresh;
-    presented[1] = &connection->previous;
-
-    for (i = 0; i < 2; i++) {
-        rc = ledger_kept_find(work, connection, presented[i], &row);
-
-        if (rc == LEDGER_OK) {
-            rc = ledger_kept_drop(work, presented[i], &row);
-        }
-
-        if (rc != LEDGER_OK && rc != LEDGER_NOT_FOUND) {
-            return rc;
-        }
-    }
-
-    return LEDGER_OK;
-}
-
-
-/* The answer that this connection, and no other, has for the token. */
-
-static ledger_rc_t
-ledger_kept_find(ledger_work_t *work, const ledger_connection_t *connection,
-    const ledger_token_id_t *presented, ledger_kept_row_t *row)
-{
     ledger_rc_t  rc;
 
-    rc = ledger_store_kept(&work->view, presented, row);
+    rc = ledger_kept_clear(work, connection, &connection->refresh, NULL);
 
     if (rc != LEDGER_OK) {
         return rc;
     }
 
-    return row->connection == connection->id ? LEDGER_OK : LEDGER_NOT_FOUND;
+    return ledger_kept_clear(work, connection, &connection->previous, NULL);
+}
+
+
+/*
+ * Drops the answers to "presented" that this connection, and no other, has,
+ * and that "token" is in; NULL: all.
+ */
+
+static ledger_rc_t
+ledger_kept_clear(ledger_work_t *work, const ledger_connection_t *connection,
+    const ledger_token_id_t *presented, const ledger_token_id_t *token)
+{
+    ledger_rc_t        rc;
+    ledger_kept_row_t  row;
+
+    row.number = LEDGER_KEPT_LATEST;
+
+    for ( ;; ) {
+        rc = ledger_store_kept(&work->view, presented, row.number, &row);
+
+        if (rc != LEDGER_OK) {
+            return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
+        }
+
+        if (row.connection != connection->id
+            || (token && !ledger_kept_has(&row, token)))
+        {
+            continue;
+        }
+
+        rc = ledger_kept_drop(work, presented, &row);
+
+        if (rc != LEDGER_OK) {
+            return rc;
+        }
+    }
+}
+
+
+static unsigned
+ledger_kept_has(const ledger_kept_row_t *row, const ledger_token_id_t *token)
+{
+    uint32_t  i;
+
+    for (i = 0; i < row->ntokens; i++) {
+
+        if (ledger_token_id_equal(&row->tokens[i], token)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -253,7 +339,7 @@ ledger_kept_drop(ledger_work_t *work, const ledger_token_id_t *presented,
 
     work->changed = 1;
 
-    return ledger_store_delete_kept(&work->view, presented);
+    return ledger_store_delete_kept(&work->view, presented, row->number);
 }
 
 
@@ -266,6 +352,7 @@ ledger_kept_lane(const ledger_token_id_t *presented,
     due->lane = LEDGER_LANE_KEPT;
     due->at = row->until;
     due->connection = row->connection;
+    due->number = row->number;
     memcpy(due->id, presented->bytes, LEDGER_TOKEN_ID_SIZE);
 }
 
@@ -279,13 +366,15 @@ ledger_kept_sweep(ledger_work_t *work, const ledger_due_t *due)
 
     memcpy(presented.bytes, due->id, LEDGER_TOKEN_ID_SIZE);
 
-    rc = ledger_store_kept(&work->view, &presented, &row);
+    rc = ledger_store_kept(&work->view, &presented, due->number + 1, &row);
 
     if (rc != LEDGER_OK) {
         return rc;
     }
 
-    if (row.until != due->at || row.connection != due->connection) {
+    if (row.number != due->number || row.until != due->at
+        || row.connection != due->connection)
+    {
         return LEDGER_CORRUPT;
     }
 
@@ -295,7 +384,7 @@ ledger_kept_sweep(ledger_work_t *work, const ledger_due_t *due)
 
 ledger_rc_t
 ledger_kept(ledger_t *ledger, const ledger_token_id_t *presented,
-    ledger_ms_t now, ledger_kept_t *kept)
+    uint64_t before, ledger_ms_t now, ledger_kept_t *kept)
 {
     ledger_rc_t    rc;
     ledger_view_t  view;
@@ -306,7 +395,7 @@ ledger_kept(ledger_t *ledger, const ledger_token_id_t *presented,
         return rc;
     }
 
-    rc = ledger_kept_read(&view, presented, now, kept);
+    rc = ledger_kept_read(&view, presented, before, now, kept);
 
     ledger_store_read_end(&view);
 
@@ -316,21 +405,29 @@ ledger_kept(ledger_t *ledger, const ledger_token_id_t *presented,
 
 static ledger_rc_t
 ledger_kept_read(ledger_view_t *view, const ledger_token_id_t *presented,
-    ledger_ms_t now, ledger_kept_t *kept)
+    uint64_t before, ledger_ms_t now, ledger_kept_t *kept)
 {
     ledger_rc_t        rc;
     ledger_kept_row_t  row;
 
-    rc = ledger_store_kept(view, presented, &row);
+    row.number = before;
 
-    if (rc == LEDGER_OK) {
+    do {
+        rc = ledger_store_kept(view, presented, row.number, &row);
+
+        if (rc != LEDGER_OK) {
+            return rc;
+        }
+
         rc = ledger_kept_allowed(view, presented, now, &row);
-    }
+
+    } while (rc == LEDGER_NOT_FOUND);
 
     if (rc != LEDGER_OK) {
         return rc;
     }
 
+    kept->number = row.number;
     kept->connection = row.connection;
     kept->stored_at = row.stored_at;
     memcpy(kept->print, row.print, LEDGER_PRINT_SIZE);

@@ -5,8 +5,9 @@
 
 /*
  * Kept answers: sealed answers to refreshes, there to be given again.  Only
- * a live connection has any, at most two: to its current refresh token and
- * to the one that this replaced.  Each has a row in a lane.
+ * a live connection has any, to its current refresh token and to the one
+ * that this replaced: to each one a request, LEDGER_KEPT_ANSWERS_MAX at
+ * most.  Each has a row in a lane.
  *
  * All return LEDGER_OK or what the store returned.
  */
@@ -23,15 +24,16 @@
 
 /*
  * Keeps the answer of an exchange if it has one that could be given again.
- * An earlier one to the same token is out of date in any case.  Called last,
- * with the subject as the exchange leaves it.
+ * Of the earlier ones to the same token those go that are answers to the
+ * same request, or hold what the exchange has ended.  Called last, with the
+ * subject as the exchange leaves it.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_kept_add(ledger_work_t *work,
     const ledger_exchange_t *x);
 
 /*
- * Drops the answer to "presented", which was current or preceding before an
+ * Drops the answers to "presented", which was current or preceding before an
  * exchange, unless it is so after it.
  */
 
@@ -39,7 +41,7 @@ LEDGER_MUST_USE ledger_rc_t ledger_kept_outdated(ledger_work_t *work,
     const ledger_connection_t *connection,
     const ledger_token_id_t *presented);
 
-/* Drops the answer to "presented" if "token" is in it. */
+/* Drops the answers to "presented" that "token" is in. */
 
 LEDGER_MUST_USE ledger_rc_t ledger_kept_lost(ledger_work_t *work,
     const ledger_connection_t *connection,

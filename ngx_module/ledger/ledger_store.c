@@ -57,7 +57,10 @@
 
 #define LEDGER_ROW_SIZE         46
 #define LEDGER_MEMBER_KEY_SIZE  (LEDGER_SLOT_ID_SIZE + 16)
-#define LEDGER_DUE_KEY_SIZE     33
+
+/* with the number of a kept answer, which the others have not */
+#define LEDGER_DUE_KEY_MAX      (33 + 8)
+#define LEDGER_KEPT_KEY_MAX     (LEDGER_TOKEN_ID_SIZE + 8)
 
 #define LEDGER_ROW_DEAD         0x01
 #define LEDGER_ROW_REVOKED      0x02
@@ -121,7 +124,14 @@ static void ledger_store_member_key(unsigned char *buf,
 static ledger_rc_t ledger_store_find_member(ledger_view_t *view,
     ledger_table_t table, const ledger_slot_id_t *slot,
     const ledger_member_t *from, unsigned before, ledger_member_t *member);
-static void ledger_store_due_key(unsigned char *buf, const ledger_due_t *due);
+static size_t ledger_store_due_key(unsigned char *buf,
+    const ledger_due_t *due);
+static void ledger_store_put_number(ledger_writer_t *w, uint64_t number);
+static uint64_t ledger_store_take_number(ledger_reader_t *r);
+static ledger_rc_t ledger_store_take_kept(ledger_reader_t r,
+    ledger_kept_row_t *row);
+static size_t ledger_store_kept_key(unsigned char *buf,
+    const ledger_token_id_t *presented, uint64_t number);
 static ledger_rc_t ledger_store_find_entry(ledger_view_t *view,
     ledger_table_t table, uint64_t from, unsigned before, uint64_t *number,
     ledger_slice_t *encoded);
@@ -1123,24 +1133,25 @@ ledger_store_member_key(unsigned char *buf, const ledger_slot_id_t *slot,
 ledger_rc_t
 ledger_store_put_due(ledger_view_t *view, const ledger_due_t *due)
 {
-    unsigned char  key[LEDGER_DUE_KEY_SIZE];
+    size_t         len;
+    unsigned char  key[LEDGER_DUE_KEY_MAX];
 
-    ledger_store_due_key(key, due);
+    len = ledger_store_due_key(key, due);
 
-    return ledger_store_put(view, LEDGER_DUE, key, sizeof(key),
-                            ledger_slice(""), 0);
+    return ledger_store_put(view, LEDGER_DUE, key, len, ledger_slice(""), 0);
 }
 
 
 ledger_rc_t
 ledger_store_delete_due(ledger_view_t *view, const ledger_due_t *due)
 {
+    size_t         len;
     ledger_rc_t    rc;
-    unsigned char  key[LEDGER_DUE_KEY_SIZE];
+    unsigned char  key[LEDGER_DUE_KEY_MAX];
 
-    ledger_store_due_key(key, due);
+    len = ledger_store_due_key(key, due);
 
-    rc = ledger_store_delete(view, LEDGER_DUE, key, sizeof(key));
+    rc = ledger_store_delete(view, LEDGER_DUE, key, len);
 
     /* whoever takes a row away put it there */
     return rc == LEDGER_NOT_FOUND ? LEDGER_CORRUPT : rc;
@@ -1153,16 +1164,14 @@ ledger_store_due(ledger_view_t *view, ledger_lane_t lane, ledger_due_t *due)
     MDB_val          key, value;
     ledger_rc_t      rc;
     ledger_due_t     from;
-    unsigned char    buf[LEDGER_DUE_KEY_SIZE];
+    unsigned char    buf[LEDGER_DUE_KEY_MAX];
     ledger_reader_t  r;
 
     memset(&from, 0, sizeof(ledger_due_t));
     from.lane = (uint8_t) lane;
 
-    ledger_store_due_key(buf, &from);
-
     key.mv_data = buf;
-    key.mv_size = sizeof(buf);
+    key.mv_size = ledger_store_due_key(buf, &from);
 
     rc = ledger_store_seek(view, LEDGER_DUE, &key, &value, 0);
 
@@ -1176,6 +1185,7 @@ ledger_store_due(ledger_view_t *view, ledger_lane_t lane, ledger_due_t *due)
     due->at = ledger_take_u64(&r);
     due->connection = ledger_take_u64(&r);
     ledger_take_bytes(&r, due->id, sizeof(due->id));
+    due->number = ledger_store_take_number(&r);
 
     if (r.failed || r.pos != r.end) {
         return LEDGER_CORRUPT;
@@ -1185,37 +1195,82 @@ ledger_store_due(ledger_view_t *view, ledger_lane_t lane, ledger_due_t *due)
 }
 
 
-static void
+static size_t
 ledger_store_due_key(unsigned char *buf, const ledger_due_t *due)
 {
     ledger_writer_t  w;
 
-    w = ledger_writer(buf, LEDGER_DUE_KEY_SIZE);
+    w = ledger_writer(buf, LEDGER_DUE_KEY_MAX);
 
     ledger_put_u8(&w, due->lane);
     ledger_put_u64(&w, due->at);
     ledger_put_u64(&w, due->connection);
     ledger_put_bytes(&w, due->id, sizeof(due->id));
+    ledger_store_put_number(&w, due->number);
+
+    return (size_t) (w.pos - buf);
+}
+
+
+/* At the end of a key; none stands for 0. */
+
+static void
+ledger_store_put_number(ledger_writer_t *w, uint64_t number)
+{
+    if (number) {
+        ledger_put_u64(w, number);
+    }
+}
+
+
+static uint64_t
+ledger_store_take_number(ledger_reader_t *r)
+{
+    return r->pos == r->end ? 0 : ledger_take_u64(r);
 }
 
 
 ledger_rc_t
 ledger_store_kept(ledger_view_t *view, const ledger_token_id_t *presented,
-    ledger_kept_row_t *row)
+    uint64_t before, ledger_kept_row_t *row)
 {
-    uint32_t         i;
-    ledger_rc_t      rc;
-    ledger_slice_t   value;
-    ledger_reader_t  r;
+    MDB_val            key, value;
+    ledger_rc_t        rc;
+    unsigned char      buf[LEDGER_KEPT_KEY_MAX];
+    ledger_reader_t    r;
+    ledger_token_id_t  found;
 
-    rc = ledger_store_get(view, LEDGER_KEPT, presented->bytes,
-                          LEDGER_TOKEN_ID_SIZE, &value);
+    key.mv_data = buf;
+    key.mv_size = ledger_store_kept_key(buf, presented, before);
+
+    rc = ledger_store_seek(view, LEDGER_KEPT, &key, &value, 1);
 
     if (rc != LEDGER_OK) {
         return rc;
     }
 
-    r = ledger_reader(value.data, value.len);
+    r = ledger_reader(key.mv_data, key.mv_size);
+
+    ledger_take_bytes(&r, found.bytes, LEDGER_TOKEN_ID_SIZE);
+    row->number = ledger_store_take_number(&r);
+
+    if (r.failed || r.pos != r.end) {
+        return LEDGER_CORRUPT;
+    }
+
+    if (memcmp(found.bytes, presented->bytes, LEDGER_TOKEN_ID_SIZE) != 0) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    return ledger_store_take_kept(ledger_reader(value.mv_data, value.mv_size),
+                                  row);
+}
+
+
+static ledger_rc_t
+ledger_store_take_kept(ledger_reader_t r, ledger_kept_row_t *row)
+{
+    uint32_t  i;
 
     row->connection = ledger_take_u64(&r);
     row->stored_at = ledger_take_u64(&r);
@@ -1247,8 +1302,12 @@ ledger_rc_t
 ledger_store_put_kept(ledger_view_t *view, const ledger_token_id_t *presented,
     const ledger_kept_row_t *row, unsigned char *buf)
 {
+    size_t           len;
     uint32_t         i;
+    unsigned char    key[LEDGER_KEPT_KEY_MAX];
     ledger_writer_t  w;
+
+    len = ledger_store_kept_key(key, presented, row->number);
 
     w = ledger_writer(buf, LEDGER_RECORD_MAX);
 
@@ -1268,8 +1327,7 @@ ledger_store_put_kept(ledger_view_t *view, const ledger_token_id_t *presented,
         return LEDGER_CORRUPT;
     }
 
-    return ledger_store_put(view, LEDGER_KEPT, presented->bytes,
-                            LEDGER_TOKEN_ID_SIZE,
+    return ledger_store_put(view, LEDGER_KEPT, key, len,
                             (ledger_slice_t) { buf, (size_t) (w.pos - buf) },
                             0);
 }
@@ -1277,10 +1335,29 @@ ledger_store_put_kept(ledger_view_t *view, const ledger_token_id_t *presented,
 
 ledger_rc_t
 ledger_store_delete_kept(ledger_view_t *view,
-    const ledger_token_id_t *presented)
+    const ledger_token_id_t *presented, uint64_t number)
 {
-    return ledger_store_delete(view, LEDGER_KEPT, presented->bytes,
-                               LEDGER_TOKEN_ID_SIZE);
+    size_t         len;
+    unsigned char  key[LEDGER_KEPT_KEY_MAX];
+
+    len = ledger_store_kept_key(key, presented, number);
+
+    return ledger_store_delete(view, LEDGER_KEPT, key, len);
+}
+
+
+static size_t
+ledger_store_kept_key(unsigned char *buf, const ledger_token_id_t *presented,
+    uint64_t number)
+{
+    ledger_writer_t  w;
+
+    w = ledger_writer(buf, LEDGER_KEPT_KEY_MAX);
+
+    ledger_put_bytes(&w, presented->bytes, LEDGER_TOKEN_ID_SIZE);
+    ledger_store_put_number(&w, number);
+
+    return (size_t) (w.pos - buf);
 }
 
 

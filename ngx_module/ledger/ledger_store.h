@@ -13,10 +13,11 @@
  *   slots        slot id          -> ledger_header_t
  *   members      slot, age, id    -> nothing; live connections of a slot
  *   broken       slot, age, id    -> nothing; broken ones that had been in it
- *   due          lane, time, connection, id of token, slot or alias
+ *   due          lane, time, connection, id of token, slot or alias,
+ *                number of a kept answer
  *                             -> nothing
  *   log          sequence         -> encoded record
- *   kept         token id         -> ledger_kept_row_t
+ *   kept         token id, number -> ledger_kept_row_t
  *   aliases      alias id         -> ledger_alias_row_t
  *   tenants      tenant, hash of user, id  -> nothing; live connections
  *   events       number           -> encoded event
@@ -93,9 +94,14 @@ typedef struct {
 } ledger_row_t;
 
 
-/* An answer kept for the refresh token that was presented. */
+/*
+ * An answer kept for the refresh token that was presented.  Its number is
+ * the sequence of its exchange; 0, which stands in no key, is that of an
+ * older store, which kept one for each token.
+ */
 
 typedef struct {
+    uint64_t              number;
     uint64_t              connection;
     ledger_ms_t           stored_at;
     ledger_ms_t           until;
@@ -142,6 +148,7 @@ typedef enum {
 typedef struct {
     ledger_ms_t           at;
     uint64_t              connection;    /* 0: of a slot or an alias */
+    uint64_t              number;        /* of a kept answer, else 0 */
     unsigned char         id[16];        /* not of a connection, else 0 */
     uint8_t               lane;
 } ledger_due_t;
@@ -240,10 +247,14 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_delete_due(ledger_view_t *view,
 LEDGER_MUST_USE ledger_rc_t ledger_store_due(ledger_view_t *view,
     ledger_lane_t lane, ledger_due_t *due);
 
-/* The row's "sealed" lives in the map until the next write or the end. */
+/*
+ * The last row of "presented" with a number below "before".  Its "sealed"
+ * lives in the map until the next write or the end.
+ */
 
 LEDGER_MUST_USE ledger_rc_t ledger_store_kept(ledger_view_t *view,
-    const ledger_token_id_t *presented, ledger_kept_row_t *row);
+    const ledger_token_id_t *presented, uint64_t before,
+    ledger_kept_row_t *row);
 
 /* "buf" is scratch of LEDGER_RECORD_MAX bytes. */
 
@@ -251,7 +262,7 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_put_kept(ledger_view_t *view,
     const ledger_token_id_t *presented, const ledger_kept_row_t *row,
     unsigned char *buf);
 LEDGER_MUST_USE ledger_rc_t ledger_store_delete_kept(ledger_view_t *view,
-    const ledger_token_id_t *presented);
+    const ledger_token_id_t *presented, uint64_t number);
 
 /* The row's slices live in the map until the next write or the end. */
 

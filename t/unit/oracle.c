@@ -78,7 +78,7 @@ typedef struct {
     ledger_token_id_t  presented;
     ledger_token_id_t  tokens[LEDGER_TOKENS_MAX];
     uint32_t           ntokens;
-    uint64_t           connection, stored_at, until;
+    uint64_t           number, connection, stored_at, until;
     unsigned char      print[LEDGER_PRINT_SIZE];
     unsigned char      sealed[ORACLE_KEPT_SIZE];
     size_t             len;
@@ -1488,18 +1488,25 @@ drop_kept(oracle_t *o, size_t i)
 }
 
 
-static kept_t *
-find_kept(const oracle_t *o, const ledger_token_id_t *presented)
-{
-    size_t  i;
+/* The answer to "presented" with the least number, or NULL. */
 
-    for (i = 0; i < o->nkept; i++) {
+static kept_t *
+oldest_kept(const oracle_t *o, const ledger_token_id_t *presented, size_t *n)
+{
+    size_t   i;
+    kept_t  *oldest = NULL;
+
+    for (*n = 0, i = 0; i < o->nkept; i++) {
         if (same_id(&o->kept[i].presented, presented)) {
-            return &o->kept[i];
+            (*n)++;
+
+            if (oldest == NULL || o->kept[i].number < oldest->number) {
+                oldest = &o->kept[i];
+            }
         }
     }
 
-    return NULL;
+    return oldest;
 }
 
 
@@ -1541,29 +1548,56 @@ review_kept(oracle_t *o)
 }
 
 
+/* Whether the tokens of an answer are what they were: the connection's own. */
+
+static int
+holds(const oracle_t *o, const kept_t *k, const connection_t *c)
+{
+    uint32_t  i;
+    token_t  *t;
+
+    for (i = 0; i < k->ntokens; i++) {
+        t = find_token(o, &k->tokens[i]);
+
+        if (t == NULL || t->connection != c->id || t->rotated_at
+            || (t->kind == LEDGER_ACCESS && t->sequence < c->floor))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static void
 keep(oracle_t *o, const ledger_exchange_t *x)
 {
-    kept_t        *k = find_kept(o, &x->presented);
-    token_t       *t;
+    size_t         n;
+    kept_t        *k;
+    token_t       *t = find_token(o, &x->presented);
     uint32_t       i;
-    connection_t  *c;
+    connection_t  *c = t ? find(o, t->connection) : NULL;
 
-    if (!x->refresh) {
+    if (!x->refresh || c == NULL) {
         return;
     }
 
-    if (k) {
-        drop_kept(o, (size_t) (k - o->kept));
+    for (n = o->nkept; n; n--) {
+        k = &o->kept[n - 1];
+
+        if (same_id(&k->presented, &x->presented)
+            && (x->kept.len == 0 || k->connection != c->id
+                || memcmp(k->print, x->print, sizeof(x->print)) == 0
+                || !holds(o, k, c)))
+        {
+            drop_kept(o, n - 1);
+        }
     }
 
-    t = find_token(o, &x->presented);
-
-    if (x->kept.len == 0 || t == NULL || t->revoked) {
+    if (x->kept.len == 0 || t->revoked || !may_replay(c, &x->presented)) {
         return;
     }
-
-    c = find(o, t->connection);
 
     for (i = 0; i < x->ntokens; i++) {
         t = find_token(o, &x->tokens[i].id);
@@ -1582,6 +1616,7 @@ keep(oracle_t *o, const ledger_exchange_t *x)
 
     memset(k, 0, sizeof(kept_t));
 
+    k->number = o->sequence;
     k->connection = c->id;
     k->presented = x->presented;
     k->stored_at = x->arrived_at;
@@ -1593,6 +1628,12 @@ keep(oracle_t *o, const ledger_exchange_t *x)
 
     for (i = 0; i < x->ntokens; i++) {
         k->tokens[i] = x->tokens[i].id;
+    }
+
+    k = oldest_kept(o, &x->presented, &n);
+
+    if (n > LEDGER_KEPT_ANSWERS_MAX) {
+        drop_kept(o, (size_t) (k - o->kept));
     }
 }
 
@@ -1619,7 +1660,7 @@ break_connection(oracle_t *o, connection_t *c)
 static void
 apply_answer(oracle_t *o, const ledger_answer_t *a)
 {
-    kept_t        *k;
+    size_t         i;
     token_t       *t = find_token(o, &a->token);
     connection_t  *c = find(o, a->connection);
 
@@ -1641,12 +1682,13 @@ apply_answer(oracle_t *o, const ledger_answer_t *a)
         t->dead = 1;
         o->changed = 1;
 
-        k = find_kept(o, &c->refresh);
-
-        if (k && c->has_refresh && k->connection == c->id
-            && brought(k, &a->token))
-        {
-            drop_kept(o, (size_t) (k - o->kept));
+        for (i = o->nkept; c->has_refresh && i; i--) {
+            if (same_id(&o->kept[i - 1].presented, &c->refresh)
+                && o->kept[i - 1].connection == c->id
+                && brought(&o->kept[i - 1], &a->token))
+            {
+                drop_kept(o, i - 1);
+            }
         }
 
         effect(o, LEDGER_TOKEN_DEAD, c->id, 0, 0, 0, 0);
@@ -1781,7 +1823,7 @@ apply_order(oracle_t *o, int kind, uint64_t id)
 
 typedef struct {
     int            lane;
-    uint64_t       at, connection;
+    uint64_t       at, connection, number;
     unsigned char  id[16];
     size_t         i;
 } due_t;
@@ -1802,7 +1844,11 @@ before(const due_t *a, const due_t *b)
         return a->connection < b->connection;
     }
 
-    return memcmp(a->id, b->id, sizeof(a->id)) < 0;
+    if (memcmp(a->id, b->id, sizeof(a->id)) != 0) {
+        return memcmp(a->id, b->id, sizeof(a->id)) < 0;
+    }
+
+    return a->number < b->number;
 }
 
 
@@ -1833,6 +1879,7 @@ first_due(const oracle_t *o, uint64_t now, uint64_t retention)
         due.lane = 1;
         due.at = o->kept[i].until;
         due.connection = o->kept[i].connection;
+        due.number = o->kept[i].number;
         memcpy(due.id, o->kept[i].presented.bytes, 16);
         consider(&first, due, 1, now);
     }
@@ -2178,19 +2225,34 @@ oracle_judge(oracle_t *o, const ledger_token_id_t *id, ledger_ms_t now,
 
 
 ledger_rc_t
-oracle_kept(oracle_t *o, const ledger_token_id_t *presented, ledger_ms_t now,
-    ledger_kept_t *out)
+oracle_kept(oracle_t *o, const ledger_token_id_t *presented, uint64_t before,
+    ledger_ms_t now, ledger_kept_t *out)
 {
-    kept_t        *k = find_kept(o, presented);
+    size_t         i;
+    kept_t        *k = NULL, *one;
     token_t       *t = find_token(o, presented);
-    connection_t  *c = k ? find(o, k->connection) : NULL;
+    connection_t  *c = t ? find(o, t->connection) : NULL;
 
-    if (c == NULL || t == NULL || t->connection != c->id || t->revoked
-        || now > k->until || over(c, now))
-    {
+    if (c == NULL || t->revoked || over(c, now)) {
         return LEDGER_NOT_FOUND;
     }
 
+    for (i = 0; i < o->nkept; i++) {
+        one = &o->kept[i];
+
+        if (same_id(&one->presented, presented) && one->connection == c->id
+            && one->number < before && now <= one->until
+            && (k == NULL || one->number > k->number))
+        {
+            k = one;
+        }
+    }
+
+    if (k == NULL) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    out->number = k->number;
     out->connection = k->connection;
     out->stored_at = k->stored_at;
     memcpy(out->print, k->print, sizeof(k->print));

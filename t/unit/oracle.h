@@ -45,7 +45,7 @@ void oracle_judge(oracle_t *oracle, const ledger_token_id_t *id,
 /* As ledger_kept(). */
 
 ledger_rc_t oracle_kept(oracle_t *oracle, const ledger_token_id_t *presented,
-    ledger_ms_t now, ledger_kept_t *kept);
+    uint64_t before, ledger_ms_t now, ledger_kept_t *kept);
 
 /* As ledger_alias(); the slices are the oracle's until the next record. */
 

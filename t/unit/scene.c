@@ -47,6 +47,8 @@ static void scene_check_slot(ledger_view_t *view, MDB_val *key,
 static void scene_check_counts(ledger_view_t *view,
     const scene_counted_t *counted);
 static void scene_check_kept(ledger_view_t *view, MDB_val *key);
+static unsigned scene_count_kept(ledger_view_t *view,
+    const ledger_token_id_t *presented);
 static void scene_check_alias(ledger_view_t *view, MDB_val *key);
 static void scene_check_connection(ledger_view_t *view, MDB_val *value,
     size_t *members, size_t *broken, size_t *due);
@@ -496,21 +498,47 @@ scene_check_tenant(ledger_view_t *view, MDB_val *value)
 static void
 scene_check_kept(ledger_view_t *view, MDB_val *key)
 {
+    uint64_t             number;
     ledger_slice_t       encoded;
+    ledger_reader_t      r;
     ledger_kept_row_t    row;
     ledger_token_id_t    presented;
     ledger_connection_t  c;
 
-    check(key->mv_size == LEDGER_TOKEN_ID_SIZE);
-    memcpy(presented.bytes, key->mv_data, LEDGER_TOKEN_ID_SIZE);
+    r = ledger_reader(key->mv_data, key->mv_size);
+    ledger_take_bytes(&r, presented.bytes, LEDGER_TOKEN_ID_SIZE);
+    number = r.pos == r.end ? 0 : ledger_take_u64(&r);
+    check(!r.failed && r.pos == r.end);
 
-    check(ledger_store_kept(view, &presented, &row) == LEDGER_OK);
+    check(ledger_store_kept(view, &presented, number + 1, &row) == LEDGER_OK);
+    check(row.number == number);
+    check(scene_count_kept(view, &presented) <= LEDGER_KEPT_ANSWERS_MAX);
     check(ledger_store_connection(view, row.connection, &encoded)
           == LEDGER_OK);
     check(ledger_connection_decode(encoded.data, encoded.len, &c)
           == LEDGER_OK);
     check(c.state == LEDGER_LIVE);
     check(ledger_connection_replays(&c, &presented));
+}
+
+
+static unsigned
+scene_count_kept(ledger_view_t *view, const ledger_token_id_t *presented)
+{
+    unsigned           n;
+    ledger_rc_t        rc;
+    ledger_kept_row_t  row;
+
+    row.number = LEDGER_KEPT_LATEST;
+
+    for (n = 0; ; n++) {
+        rc = ledger_store_kept(view, presented, row.number, &row);
+
+        if (rc != LEDGER_OK) {
+            check(rc == LEDGER_NOT_FOUND);
+            return n;
+        }
+    }
 }
 
 

@@ -76,11 +76,11 @@ connect(const char *access, const char *refresh, ledger_ms_t at)
 }
 
 
-/* A refresh whose answer is kept for the window. */
+/* A refresh whose answer is kept for the window; "print" is its request. */
 
 static void
-refresh(const char *presented, const char *access, const char *newer,
-    ledger_ms_t at)
+refresh_as(int print, const char *presented, const char *access,
+    const char *newer, ledger_ms_t at)
 {
     char             sealed[64];
     ledger_record_t  record;
@@ -89,10 +89,20 @@ refresh(const char *presented, const char *access, const char *newer,
              access ? access : newer);
 
     record = scene_refresh(presented, access, newer, at);
-    scene_keep(&record, sealed, 'p', at + WINDOW);
+    scene_keep(&record, sealed, print, at + WINDOW);
     apply(record);
 }
 
+
+static void
+refresh(const char *presented, const char *access, const char *newer,
+    ledger_ms_t at)
+{
+    refresh_as('p', presented, access, newer, at);
+}
+
+
+/* The latest. */
 
 static ledger_rc_t
 kept(const char *presented, ledger_ms_t now)
@@ -102,7 +112,37 @@ kept(const char *presented, ledger_ms_t now)
     memset(&found, 0x5a, sizeof(found));
     id = scene_token(presented);
 
-    return ledger_kept(s->ledger, &id, now, &found);
+    return ledger_kept(s->ledger, &id, LEDGER_KEPT_LATEST, now, &found);
+}
+
+
+/* The prints of all, the latest first. */
+
+static const char *
+kept_prints(const char *presented, ledger_ms_t now)
+{
+    unsigned           n;
+    ledger_rc_t        rc;
+    static char        prints[LEDGER_KEPT_ANSWERS_MAX + 2];
+    ledger_token_id_t  id;
+
+    id = scene_token(presented);
+    found.number = LEDGER_KEPT_LATEST;
+
+    for (n = 0; n < LEDGER_KEPT_ANSWERS_MAX + 1; n++) {
+        rc = ledger_kept(s->ledger, &id, found.number, now, &found);
+
+        if (rc != LEDGER_OK) {
+            assert_int_equal(rc, LEDGER_NOT_FOUND);
+            break;
+        }
+
+        prints[n] = (char) found.print[0];
+    }
+
+    prints[n] = '\0';
+
+    return prints;
 }
 
 
@@ -130,6 +170,9 @@ rows(void)
 
 #define assert_not_kept(presented, at)                                        \
     assert_int_equal(kept(presented, at), LEDGER_NOT_FOUND)
+
+#define assert_prints(presented, at, prints)                                  \
+    assert_string_equal(kept_prints(presented, at), prints)
 
 #define assert_verdict(token, at, verdict)                                    \
     assert_int_equal(scene_judge(s, token, at), verdict)
@@ -772,6 +815,198 @@ test_several_resources(void **state)
 }
 
 
+/* Each request has its own answer, whatever the others were told since. */
+
+static void
+test_one_for_each_request(void **state)
+{
+    (void) state;
+
+    connect("graph1", "r1", T0);
+
+    refresh_as('g', "r1", "graph2", NULL, T0 + 1000);
+    refresh_as('v', "r1", "vault1", "r1", T0 + 2000);
+    refresh_as('m', "r1", "mail1", NULL, T0 + 3000);
+
+    assert_prints("r1", T0 + 3000, "mvg");
+    assert_int_equal(rows(), 3);
+
+    /* the last one that was found above */
+
+    assert_int_equal(found.connection, scene_owner(s, "r1"));
+    assert_int_equal(found.stored_at, T0 + 1000);
+    assert_int_equal(found.sealed.len, 24);
+    assert_memory_equal(found.sealed.data, "answer to r1 with graph2", 24);
+
+    /* the same request again: its earlier answer goes, the others stay */
+
+    refresh_as('v', "r1", "vault2", NULL, T0 + 4000);
+    assert_prints("r1", T0 + 4000, "vmg");
+    assert_kept("r1", T0 + 4000, "answer to r1 with vault2");
+
+    /* they survive the process, and each has its own window */
+
+    scene_close(s);
+    scene_open(s);
+    assert_prints("r1", T0 + 1000 + WINDOW, "vmg");
+    assert_prints("r1", T0 + 1001 + WINDOW, "vm");
+    apply(scene_sweep(T0 + 3001 + WINDOW, SCENE_DAY, 1));
+    assert_int_equal(rows(), 2);
+    apply(scene_sweep(T0 + 3001 + WINDOW, SCENE_DAY, 1));
+    assert_int_equal(rows(), 1);
+    assert_int_equal(ledger_due(s->ledger, T0 + 3001 + WINDOW, SCENE_DAY),
+                     LEDGER_NOT_FOUND);
+    assert_prints("r1", T0, "v");
+
+    /* of an exchange that is not kept nobody knows which one it repeats */
+
+    refresh_as('g', "r1", "graph3", NULL, T0 + 5000);
+    apply(scene_refresh("r1", "graph4", NULL, T0 + 6000));
+    assert_prints("r1", T0 + 6000, "");
+    assert_int_equal(rows(), 0);
+}
+
+
+/* The same end of the window for several: each row has its own in the lane. */
+
+static void
+test_windows_that_end_at_once(void **state)
+{
+    int              print;
+    ledger_record_t  record;
+
+    (void) state;
+
+    connect("a1", "r1", T0);
+
+    for (print = 'a'; print < 'd'; print++) {
+        record = scene_refresh("r1", "a2", NULL, T0 + 1000);
+        scene_keep(&record, "sealed", print, T0 + WINDOW);
+        apply(record);
+    }
+
+    assert_prints("r1", T0 + 1000, "cba");
+    apply(scene_sweep(T0 + 1 + WINDOW, SCENE_DAY, 2));
+    assert_prints("r1", T0 + 1000, "c");
+    apply(scene_sweep(T0 + 1 + WINDOW, SCENE_DAY, 2));
+    assert_int_equal(rows(), 0);
+}
+
+
+static void
+test_at_most_eight(void **state)
+{
+    int   print;
+    char  access[8];
+
+    (void) state;
+
+    assert_int_equal(LEDGER_KEPT_ANSWERS_MAX, 8);
+
+    connect("a1", "r1", T0);
+    apply(scene_connect("o", "v", "b1", "q1", T0));
+    refresh("q1", "b2", NULL, T0 + 500);
+
+    for (print = 'a'; print <= 'h'; print++) {
+        snprintf(access, sizeof(access), "a%c", print);
+        refresh_as(print, "r1", access, NULL, T0 + 1000);
+    }
+
+    assert_prints("r1", T0 + 1000, "hgfedcba");
+
+    /* one that is there takes no room */
+
+    refresh_as('a', "r1", "aa", NULL, T0 + 2000);
+    assert_prints("r1", T0 + 2000, "ahgfedcb");
+
+    /* the ninth, though the clock went back */
+
+    refresh_as('i', "r1", "ai", NULL, T0 + 900);
+    assert_prints("r1", T0 + 2000, "iahgfedc");
+
+    /* what is not kept itself takes the place of none */
+
+    apply(scene_revocation("a1", 0, T0 + 3000));
+    refresh_as('j', "r1", "a1", NULL, T0 + 3000);
+    assert_prints("r1", T0 + 3000, "iahgfedc");
+
+    assert_prints("q1", T0 + 3000, "p");
+    assert_int_equal(rows(), 9);
+}
+
+
+/* What ends one, of several. */
+
+static void
+test_several_and_their_ends(void **state)
+{
+    uint64_t         id;
+    ledger_record_t  record;
+
+    (void) state;
+
+    connect("a1", "r1", T0);
+    id = scene_owner(s, "r1");
+
+    refresh_as('a', "r1", "a2", NULL, T0 + 1000);
+    refresh_as('b', "r1", "a3", NULL, T0 + 1000);
+    refresh_as('c', "r1", "a2", NULL, T0 + 1000);
+    refresh_as('d', "r1", "a4", NULL, T0 + 1000);
+
+    /* a token that is in two of them */
+
+    apply(scene_revocation("a2", 0, T0 + 2000));
+    assert_prints("r1", T0 + 2000, "db");
+
+    apply(scene_answer(id, "a3", 0, T0 + 3000));
+    assert_prints("r1", T0 + 3001, "d");
+
+    /* a rotation: what holds the old token is not given again */
+
+    refresh_as('e', "r1", "a5", "r1", T0 + 4000);
+    refresh_as('f', "r1", "a6", "r2", T0 + 5000);
+    assert_prints("r1", T0 + 5000, "fd");
+
+    /* with the provider's grace there are several successors */
+
+    refresh_as('g', "r1", "a7", "r3", T0 + 6000);
+    assert_prints("r1", T0 + 6000, "gfd");
+
+    refresh_as('a', "r3", "a8", NULL, T0 + 7000);
+    refresh_as('b', "r3", "a9", NULL, T0 + 7000);
+    assert_prints("r1", T0 + 7000, "gfd");
+    assert_prints("r3", T0 + 7000, "ba");
+    assert_int_equal(rows(), 5);
+
+    /* the next one: all of the token before the one before go */
+
+    refresh_as('a', "r3", "a10", "r4", T0 + 8000);
+    assert_prints("r1", T0 + 8000, "");
+    assert_prints("r3", T0 + 8000, "ab");
+
+    /* where a refresh ends the access tokens before it */
+
+    record = scene_refresh("r4", "a11", NULL, T0 + 9000);
+    scene_keep(&record, "sealed", 'a', T0 + 9000 + WINDOW);
+    record.u.exchange.refresh_ends_access = 1;
+    apply(record);
+    scene_keep(&record, "sealed", 'b', T0 + 9000 + WINDOW);
+    record.u.exchange.tokens[0].id = scene_token("a12");
+    apply(record);
+    assert_prints("r4", T0 + 9000, "b");
+
+    /* the end of the connection */
+
+    refresh_as('c', "r4", "a13", NULL, T0 + 9000);
+    assert_prints("r4", T0 + 9000, "cb");
+    assert_prints("r3", T0 + 9000, "ab");
+    apply(scene_order(LEDGER_RELEASE, id, T0 + 10000));
+    assert_int_equal(rows(), 0);
+    apply(scene_order(LEDGER_REINSTATE, id, T0 + 11000));
+    assert_prints("r4", T0 + 11000, "");
+}
+
+
 static void
 test_handed_out_after_its_rotation(void **state)
 {
@@ -947,7 +1182,105 @@ test_older_store(void **state)
 }
 
 
+/* The only row of a table, with one key that has another length. */
+
+static void
+cut_key(ledger_table_t table, size_t len)
+{
+    MDB_txn        *txn;
+    MDB_val         key, value;
+    MDB_cursor     *cursor;
+    unsigned char   bytes[64], row[256];
+
+    assert_int_equal(mdb_txn_begin(s->ledger->env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_cursor_open(txn, s->ledger->tables[table], &cursor),
+                     0);
+
+    for ( ;; ) {
+        assert_int_equal(mdb_cursor_get(cursor, &key, &value, MDB_NEXT), 0);
+
+        if (table != LEDGER_DUE
+            || *(unsigned char *) key.mv_data == LEDGER_LANE_KEPT)
+        {
+            break;
+        }
+    }
+
+    assert_true(key.mv_size <= sizeof(bytes) && value.mv_size <= sizeof(row));
+    memset(bytes, 0, sizeof(bytes));
+    memcpy(bytes, key.mv_data, key.mv_size);
+    memcpy(row, value.mv_data, value.mv_size);
+    assert_int_equal(mdb_cursor_del(cursor, 0), 0);
+
+    key.mv_data = bytes;
+    key.mv_size = len;
+    value.mv_data = row;
+    assert_int_equal(mdb_put(txn, s->ledger->tables[table], &key, &value, 0),
+                     0);
+    mdb_cursor_close(cursor);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+}
+
+
+/* A store that kept one answer for each token, under the token alone. */
+
+static void
+test_row_without_a_number(void **state)
+{
+    (void) state;
+
+    connect("a1", "r1", T0);
+    refresh("r1", "a2", NULL, T0 + 1000);
+
+    cut_key(LEDGER_KEPT, LEDGER_TOKEN_ID_SIZE);
+    cut_key(LEDGER_DUE, 33);
+    scene_check(s);
+
+    assert_kept("r1", T0 + 1000, "answer to r1 with a2");
+    assert_int_equal(found.number, 0);
+
+    refresh_as('q', "r1", "a3", NULL, T0 + 2000);
+    assert_prints("r1", T0 + 2000, "qp");
+
+    apply(scene_sweep(T0 + 1001 + WINDOW, SCENE_DAY, 10));
+    assert_prints("r1", T0 + 2000, "q");
+    assert_int_equal(rows(), 1);
+}
+
+
 /* What is read back is checked like input. */
+
+static void
+test_damaged_key(void **state)
+{
+    size_t  len;
+
+    (void) state;
+
+    connect("a1", "r1", T0);
+    refresh("r1", "a2", "r2", T0 + 1000);
+
+    for (len = LEDGER_TOKEN_ID_SIZE + 1; len <= LEDGER_TOKEN_ID_SIZE + 9;
+         len++)
+    {
+        cut_key(LEDGER_KEPT, len);
+        assert_int_equal(kept("r1", T0 + 1000),
+                         len == LEDGER_TOKEN_ID_SIZE + 8 ? LEDGER_OK
+                                                         : LEDGER_CORRUPT);
+    }
+
+    for (len = 34; len <= 42; len++) {
+        cut_key(LEDGER_DUE, len);
+        assert_int_equal(ledger_due(s->ledger, T0 + SCENE_HOUR, SCENE_DAY),
+                         len == 41 ? LEDGER_OK : LEDGER_CORRUPT);
+    }
+
+    /* without their numbers they are whole again */
+
+    cut_key(LEDGER_KEPT, LEDGER_TOKEN_ID_SIZE);
+    cut_key(LEDGER_DUE, 33);
+}
+
 
 static void
 test_damaged_row(void **state)
@@ -963,6 +1296,9 @@ test_damaged_row(void **state)
 
     connect("a1", "r1", T0);
     refresh("r1", "a2", "r2", T0 + 1000);
+
+    cut_key(LEDGER_KEPT, LEDGER_TOKEN_ID_SIZE);
+    cut_key(LEDGER_DUE, 33);
 
     id = scene_token("r1");
     key.mv_data = id.bytes;
@@ -1027,12 +1363,18 @@ main(void)
         story(test_dead_token_again),
         story(test_token_of_another_connection),
         story(test_several_resources),
+        story(test_one_for_each_request),
+        story(test_windows_that_end_at_once),
+        story(test_at_most_eight),
+        story(test_several_and_their_ends),
         story(test_handed_out_after_its_rotation),
         story(test_late_answer),
         story(test_refresh_ends_access),
         story(test_bounds),
         story(test_log_has_no_answer),
         story(test_older_store),
+        story(test_row_without_a_number),
+        story(test_damaged_key),
         story(test_damaged_row)
     };
 

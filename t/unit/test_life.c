@@ -35,6 +35,7 @@
 #define TOKENS     64
 #define WINDOW     60000
 #define TEXT_SIZE  24
+#define PRINTS     3               /* different requests with a token */
 
 
 typedef enum {
@@ -63,6 +64,15 @@ static const char  *event_names[EVENTS] = {
 };
 
 
+/* Kept for one request with a token. */
+
+typedef struct {
+    char          text[TEXT_SIZE];       /* "": none */
+    ledger_ms_t   stored_at, until;
+    int           brought[2];            /* indexes of tokens; -1: none */
+} answer_t;
+
+
 typedef struct {
     char          name[TEXT_SIZE];
     unsigned      refresh:1;
@@ -70,10 +80,7 @@ typedef struct {
     unsigned      revoked:1;
     unsigned      dead:1;
 
-    char          answer[TEXT_SIZE];     /* kept for it; "": none */
-    ledger_ms_t   stored_at, until;
-    int           print;
-    int           brought[2];            /* indexes of tokens; -1: none */
+    answer_t      answers[PRINTS];
 } token_t;
 
 
@@ -100,7 +107,7 @@ static unsigned  length = 1500;
 
 static unsigned  pairs[EVENTS][EVENTS];
 static unsigned  turns[LEDGER_EXPIRED + 1][LEDGER_EXPIRED + 1];
-static unsigned  given, refused;
+static unsigned  given, several, refused;
 
 
 static unsigned
@@ -159,7 +166,11 @@ some_token(life_t *life, unsigned refresh)
 static void
 forget(token_t *t)
 {
-    t->answer[0] = '\0';
+    int  i;
+
+    for (i = 0; i < PRINTS; i++) {
+        t->answers[i].text[0] = '\0';
+    }
 }
 
 
@@ -196,7 +207,7 @@ static void
 learn(life_t *life, token_t *presented, int access, int newer,
     const ledger_exchange_t *x)
 {
-    token_t  *t;
+    answer_t  *a;
 
     if (newer >= 0) {
 
@@ -211,17 +222,21 @@ learn(life_t *life, token_t *presented, int access, int newer,
         life->current = (int) (presented - life->tokens);
     }
 
-    t = presented;
-    forget(t);
+    if (x->kept.len == 0) {
+        forget(presented);
+        return;
+    }
 
-    if (x->kept.len && !t->revoked) {
-        memcpy(t->answer, x->kept.data, x->kept.len);
-        t->answer[x->kept.len] = '\0';
-        t->stored_at = x->arrived_at;
-        t->until = x->kept_until;
-        t->print = x->print[0];
-        t->brought[0] = access;
-        t->brought[1] = newer;
+    a = &presented->answers[x->print[0]];
+    a->text[0] = '\0';
+
+    if (!presented->revoked) {
+        memcpy(a->text, x->kept.data, x->kept.len);
+        a->text[x->kept.len] = '\0';
+        a->stored_at = x->arrived_at;
+        a->until = x->kept_until;
+        a->brought[0] = access;
+        a->brought[1] = newer;
     }
 }
 
@@ -259,7 +274,7 @@ refresh_life(life_t *life, unsigned late)
     snprintf(answer, sizeof(answer), "answer %u", names++);
 
     if (dice(6)) {
-        scene_keep(&record, answer, (int) (names & 0xff),
+        scene_keep(&record, answer, (int) dice(PRINTS),
                    now + dice(2 * WINDOW));
     }
 
@@ -279,57 +294,83 @@ refresh_life(life_t *life, unsigned late)
 }
 
 
+/* One of those that were kept for token "i". */
+
+static void
+replay_answer(const life_t *life, int i, const ledger_kept_t *kept)
+{
+    int              brought;
+    const token_t   *t;
+    const answer_t  *a;
+
+    t = &life->tokens[i];
+
+    assert_true(kept->print[0] < PRINTS);
+    assert_int_equal(kept->print[LEDGER_PRINT_SIZE - 1], kept->print[0]);
+
+    a = &t->answers[kept->print[0]];
+
+    assert_int_equal(kept->connection, life->id);
+    assert_int_equal(kept->stored_at, a->stored_at);
+    assert_int_equal(kept->sealed.len, strlen(a->text));
+    assert_memory_equal(kept->sealed.data, a->text, kept->sealed.len);
+    assert_true(now <= a->until);
+
+    assert_false(t->revoked);
+
+    for (brought = 0; brought < 2; brought++) {
+
+        if (a->brought[brought] < 0) {
+            continue;
+        }
+
+        assert_false(life->tokens[a->brought[brought]].revoked);
+        assert_false(i == life->current
+                     && life->tokens[a->brought[brought]].dead);
+    }
+}
+
+
 static void
 replay(life_t *life)
 {
     token_t               *t;
-    ledger_rc_t            rc;
     ledger_token_id_t      id;
     ledger_connection_t    c;
     static ledger_kept_t   kept;
     static unsigned char   buf[LEDGER_CONNECTION_MAX];
-    int                    i, brought;
-    unsigned               may;
+    int                    i, p;
+    unsigned               may, n;
 
     assert_int_equal(ledger_find(s->ledger, life->id, &c, buf), LEDGER_OK);
 
     for (i = 0; i < life->ntokens; i++) {
         t = &life->tokens[i];
         id = scene_token(t->name);
-        rc = ledger_kept(s->ledger, &id, now, &kept);
 
-        may = t->answer[0] && now <= t->until && c.state == LEDGER_LIVE
+        may = c.state == LEDGER_LIVE
               && (i == life->current || i == life->previous)
               && (ledger_connection_end(&c) == 0
                   || ledger_connection_end(&c) > now);
 
-        assert_int_equal(rc, may ? LEDGER_OK : LEDGER_NOT_FOUND);
-
-        if (!may) {
-            refused += t->refresh;
-            continue;
+        for (n = 0, p = 0; may && p < PRINTS; p++) {
+            n += t->answers[p].text[0] && now <= t->answers[p].until;
         }
 
-        assert_int_equal(kept.connection, life->id);
-        assert_int_equal(kept.stored_at, t->stored_at);
-        assert_int_equal(kept.print[LEDGER_PRINT_SIZE - 1], t->print);
-        assert_int_equal(kept.sealed.len, strlen(t->answer));
-        assert_memory_equal(kept.sealed.data, t->answer, kept.sealed.len);
+        refused += n == 0 && t->refresh;
+        given += n;
+        several += n > 1;
 
-        assert_false(t->revoked);
+        kept.number = LEDGER_KEPT_LATEST;
 
-        for (brought = 0; brought < 2; brought++) {
-
-            if (t->brought[brought] < 0) {
-                continue;
-            }
-
-            assert_false(life->tokens[t->brought[brought]].revoked);
-            assert_false(i == life->current
-                         && life->tokens[t->brought[brought]].dead);
+        for ( /* void */ ; n; n--) {
+            assert_int_equal(ledger_kept(s->ledger, &id, kept.number, now,
+                                         &kept), LEDGER_OK);
+            replay_answer(life, i, &kept);
         }
 
-        given++;
+        assert_int_equal(ledger_kept(s->ledger, &id, kept.number, now, &kept),
+                         LEDGER_NOT_FOUND);
     }
 }
 
@@ -339,18 +380,23 @@ replay(life_t *life)
 static void
 take_back(life_t *life, const token_t *token, unsigned current_only)
 {
-    int       i, n;
-    token_t  *t;
+    int        i, p, n;
+    answer_t  *a;
 
     n = (int) (token - life->tokens);
 
     for (i = 0; i < life->ntokens; i++) {
-        t = &life->tokens[i];
 
-        if ((t->brought[0] == n || t->brought[1] == n)
-            && (!current_only || i == life->current))
-        {
-            forget(t);
+        if (current_only && i != life->current) {
+            continue;
+        }
+
+        for (p = 0; p < PRINTS; p++) {
+            a = &life->tokens[i].answers[p];
+
+            if (a->brought[0] == n || a->brought[1] == n) {
+                a->text[0] = '\0';
+            }
         }
     }
 }
@@ -536,7 +582,7 @@ may_turn(event_t event, unsigned own, const ledger_connection_t *before,
 static void
 check_life(life_t *life, event_t event, unsigned own)
 {
-    int                    i;
+    int                    i, p;
     token_t               *t;
     unsigned               verdict;
     ledger_connection_t    c;
@@ -559,10 +605,16 @@ check_life(life_t *life, event_t event, unsigned own)
         t = &life->tokens[i];
 
         if (c.state != LEDGER_LIVE
-            || (i != life->current && i != life->previous)
-            || (event == EXPIRE && t->until < now))
+            || (i != life->current && i != life->previous))
         {
             forget(t);
+        }
+
+        for (p = 0; event == EXPIRE && p < PRINTS; p++) {
+
+            if (t->answers[p].until < now) {
+                t->answers[p].text[0] = '\0';
+            }
         }
 
         verdict = scene_judge(s, t->name, now);
@@ -654,7 +706,8 @@ test_every_order(void **state)
         scene_destroy(s);
     }
 
-    printf("# answers given again: %u, refused: %u\n", given, refused);
+    printf("# answers given again: %u, several for a token: %u, "
+           "refused: %u\n", given, several, refused);
 
     for (i = 0; i < EVENTS; i++) {
         for (k = REFRESH; k < EVENTS; k++) {
@@ -683,6 +736,7 @@ test_every_order(void **state)
     assert_true(turns[LEDGER_BROKEN][LEDGER_REVOKED] > 0);
     assert_true(turns[LEDGER_EXPIRED][LEDGER_REVOKED] > 0);
     assert_true(given > 0);
+    assert_true(several > 0);
 }
 
 
