@@ -686,14 +686,29 @@ ngx_http_oauth_guard_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 ngx_int_t
 ngx_http_oauth_guard_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
-    ngx_uint_t       alive, dead;
-    ledger_record_t  record;
+    ngx_uint_t                  alive, dead;
+    ledger_record_t             record;
+    ngx_http_oauth_loc_conf_t  *lcf;
 
     /* a second header: the answer before was given up */
     ngx_http_oauth_userinfo_cleanup(ctx);
 
     if (r->upstream == NULL || r->upstream->headers_in.status_n == 0
         || ctx->connection_id == 0 || ctx->learned)
+    {
+        return NGX_OK;
+    }
+
+    /*
+     * A cache may have had it for another token; and the page of a refusal,
+     * or what error_page puts in the place of an answer, is not the
+     * provider's word.
+     */
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
+
+    if (r->cached || ctx->action == NGX_HTTP_OAUTH_ACTION_REJECT
+        || ngx_http_oauth_guard_provider(lcf) != ctx->provider)
     {
         return NGX_OK;
     }

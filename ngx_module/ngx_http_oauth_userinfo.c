@@ -29,8 +29,6 @@ ngx_http_oauth_userinfo_start(ngx_http_request_t *r,
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
-    /* error_page may have led to a location of another kind */
-
     if (lcf->userinfo_provider != ctx->provider || !ctx->late
         || !ngx_http_oauth_userinfo_whole(r))
     {
@@ -55,18 +53,17 @@ ngx_http_oauth_userinfo_start(ngx_http_request_t *r,
 
 
 /*
- * Whether this is all of an answer to this very token.  A cached one may
- * have been given to another token; a part of a document (206, or cut out
- * here for the field Range) may begin at an object that names another user;
- * what a subrequest gets is cut and merged by whoever asked for it; and with
- * another status (304, 412) the filters before have taken the body away.
+ * Whether this is all of the provider's answer.  A part of it (206, or cut
+ * out here for the field Range) may begin at an object that names another
+ * user; what a subrequest gets is cut and merged by whoever asked for it; and
+ * with another status (304, 412) the filters before have taken the body away.
  */
 
 static ngx_uint_t
 ngx_http_oauth_userinfo_whole(ngx_http_request_t *r)
 {
     return r == r->main && r->method != NGX_HTTP_HEAD && !r->header_only
-           && !r->cached && r->headers_in.range == NULL
+           && r->headers_in.range == NULL
            && r->headers_out.status == r->upstream->headers_in.status_n
            && r->upstream->headers_in.status_n != NGX_HTTP_NO_CONTENT
            && r->upstream->headers_in.status_n != NGX_HTTP_PARTIAL_CONTENT;

@@ -467,3 +467,80 @@ call 1 /api/dead : 401
 sleep 0.3
 reload
 call 1 : 409 | type=urn:oauth-gateway:broken
+
+=== TEST: an answer from a cache teaches nothing
+--- http_config
+    proxy_cache_path html/cache keys_zone=c:1m;
+--- config
+    location = /token { oauth_token_endpoint p; proxy_pass http://provider; }
+    location /flag {
+        oauth_guard p flag;
+        proxy_cache c;
+        proxy_cache_valid 200 401 1m;
+        add_header X-Cache $upstream_cache_status always;
+        proxy_pass http://provider;
+    }
+    location /api {
+        oauth_guard p;
+        proxy_set_header X-Verdict $oauth_verdict;
+        proxy_pass http://provider;
+    }
+--- mock
+    location = /flag/x { return 200 '{}'; }
+--- steps
+connect 1 u=jane
+call 1 /flag/x : 200 | X-Cache: MISS
+connect 2 u=jane
+call 1 /flag/x : 200 | X-Cache: HIT
+sleep 0.3
+call 1 : 409
+call 2 : 200 | verdict=active
+connect 3 u=john
+call 3 /flag/dead : 401 | X-Cache: MISS
+call 2 /flag/dead : 401 | X-Cache: HIT
+sleep 0.3
+call 2 : 200 | verdict=active
+call 3 : 200 | verdict=expired
+--- log_unlike
+is a contradiction
+
+=== TEST: the page of a refusal is no answer of the provider's
+--- config
+    location = /token { oauth_token_endpoint p; proxy_pass http://provider; }
+    location /page {
+        oauth_guard p;
+        error_page 409 = @why;
+        proxy_pass http://provider;
+    }
+    location @why { proxy_pass http://provider; }
+    location /api { oauth_guard p; proxy_pass http://provider; }
+--- steps
+connect 1 u=jane
+connect 2 u=jane
+call 1 /page : 200 | uri=/page
+sleep 0.3
+call 1 : 409
+--- log_unlike
+is a contradiction
+
+=== TEST: nor is what another location says in its place
+--- config
+    location = /token { oauth_token_endpoint p; proxy_pass http://provider; }
+    location /flag {
+        oauth_guard p flag;
+        proxy_intercept_errors on;
+        error_page 404 = /instead;
+        proxy_pass http://provider;
+    }
+    location = /instead { proxy_pass http://provider; }
+    location /api { oauth_guard p; proxy_pass http://provider; }
+--- mock
+    location = /flag/gone { return 404; }
+--- steps
+connect 1 u=jane
+connect 2 u=jane
+call 1 /flag/gone : 200 | uri=/instead
+sleep 0.3
+call 1 : 409
+--- log_unlike
+is a contradiction
