@@ -197,6 +197,119 @@ call 2
 call 3
 call 4
 
+=== TEST: zoom, user OAuth: who it is comes from users/me
+--- http_config eval
+"include $::conf/zoom.conf;"
+--- mock
+    location = /v2/users/me {
+        return 200 '{"id":"KDcuGIm1QgePTO8W$arg_u","account_id":"q6gBJVO5TzexKYTb_I2rpg","email":"$arg_u@acme.example"}';
+    }
+--- config
+    location = /token { oauth_token_endpoint zoom_user; proxy_pass http://provider; }
+    location = /v2/users/me {
+        oauth_guard zoom_user;
+        oauth_userinfo_endpoint zoom_user;
+        proxy_pass http://provider;
+    }
+    location /api {
+        oauth_guard zoom_user;
+        add_header X-Verdict $oauth_verdict always;
+        proxy_pass http://provider;
+    }
+--- steps
+connect 1
+connect 2
+connect 3
+call 1 /v2/users/me u=ana : 200 | id=KDcuGIm1QgePTO8Wana
+call 2 /v2/users/me u=ana
+call 3 /v2/users/me u=ben
+sleep 0.3
+call 1 : 409 | user=KDcuGIm1QgePTO8Wana | tenant=q6gBJVO5TzexKYTb_I2rpg | limit.n=1
+call 2
+call 3
+refresh 2 as=4
+call 2 : 200 | X-Verdict: rotated
+call 4 : 200 | X-Verdict: active
+
+=== TEST: github, form-encoded, ten for each scope, users of /user
+--- http_config eval
+"include $::conf/github.conf;
+ oauth_provider mine from github { limit 1 per user client scope; }"
+--- mock
+    location = /gh {
+        default_type application/x-www-form-urlencoded;
+        return 200 'access_token=at-canary-$arg_t&scope=$arg_s&token_type=bearer';
+    }
+    location = /gh/no {
+        default_type application/x-www-form-urlencoded;
+        return 200 'error=bad_verification_code&error_description=x';
+    }
+    location = /user {
+        default_type "application/json; charset=utf-8";
+        return 200 '{"login":"$arg_u","id":$arg_u,"type":"User"}';
+    }
+--- config
+    location /gh { oauth_token_endpoint mine; proxy_pass http://provider; }
+    location = /user {
+        oauth_guard mine;
+        oauth_userinfo_endpoint mine;
+        oauth_token_from $github_token;
+        proxy_pass http://provider;
+    }
+    location /api {
+        oauth_guard mine;
+        oauth_token_from $github_token;
+        add_header X-Scope $oauth_scope always;
+        proxy_pass http://provider;
+    }
+--- steps
+connect 1 path=/gh s=repo : 200 | /^access_token=at-canary-1&scope=repo&/
+connect 2 path=/gh s=repo : 200 | /^access_token=at-canary-2/
+connect 3 path=/gh s=gist : 200 | /^access_token=at-canary-3/
+connect 9 path=/gh/no : 200 | /^error=bad/ | !OAuth-Connection-Status
+GET /user?u=583231
+| Authorization: token at-canary-1
+: 200 | id=583231
+call 2 /user u=583231
+call 3 /user u=583231
+sleep 0.3
+GET /api/x
+| Authorization: token at-canary-1
+: 409 | user=583231 | limit.per.2=scope
+call 2 : 200 | X-Scope: repo
+call 3 : 200 | X-Scope: gist
+
+=== TEST: github, the eleventh ends the first; and a GitHub App's refresh
+--- http_config eval
+"include $::conf/github.conf;"
+--- mock
+    location = /user { return 200 '{"login":"octo","id":1}'; }
+--- config
+    location = /token { oauth_token_endpoint github; proxy_pass http://provider; }
+    location = /app { oauth_token_endpoint github_app; proxy_pass http://provider/token; }
+    location = /user {
+        oauth_guard github;
+        oauth_userinfo_endpoint github;
+        oauth_token_from $github_token;
+        proxy_pass http://provider;
+    }
+    location /api/app {
+        oauth_guard github_app;
+        add_header X-Verdict $oauth_verdict always;
+        proxy_pass http://provider;
+    }
+    location /api { oauth_guard github; proxy_pass http://provider; }
+--- steps eval
+join '', (map "connect $_\ncall $_ /user\n", 1 .. 11), 'sleep 0.3
+call 1 : 409 | user=1 | limit.n=10 | limit.held=10
+call 2
+call 11
+connect 21 path=/app
+refresh 21 as=22 path=/app
+call 21 /api/app : 200 | X-Verdict: rotated
+call 22 /api/app : 200 | X-Verdict: active
+'
+
 === TEST: entra and generic OpenID Connect
 --- http_config eval
 "include $::conf/entra.conf; include $::conf/oidc.conf;
@@ -231,11 +344,19 @@ call 4 /api/oidc
  oauth_provider n from netsuite { limit 1 per user tenant client; }"
 --- mock
     location = /jwt { return 200 '{"access_token":"$at"}'; }
+    location = /api/v2/users/me.json { return 200 '{"user":{"id":$arg_u,"email":"x@acme.example"}}'; }
 --- config
     location ~ ^/zendesk/(?<customer_host>[a-z0-9-]+\.zendesk\.com)/oauth/tokens$ {
         if ($customer_upstream = "") { return 403; }
         oauth_token_endpoint z;
         rewrite ^ /token break;
+        proxy_pass http://provider;
+    }
+    location ~ ^/zendesk/(?<customer_host>[a-z0-9-]+\.zendesk\.com)/api/v2/users/me(\.json)?$ {
+        if ($customer_upstream = "") { return 403; }
+        oauth_guard z;
+        oauth_userinfo_endpoint z;
+        rewrite ^/zendesk/[^/]+(/.*)$ $1 break;
         proxy_pass http://provider;
     }
     location ~ ^/zendesk/(?<customer_host>[a-z0-9-]+\.zendesk\.com)/ {
@@ -272,6 +393,10 @@ connect 3 path=/zendesk/example.zendesk.com/oauth/tokens
 call 1 /zendesk/example.zendesk.com/api/v2/users/me : 409 | tenant=example.zendesk.com
 call 3 /zendesk/example.zendesk.com/api/v2/users/me : 200 | uri~^/api/v2/users/me
 call 3 /zendesk/other.zendesk.com/api/v2/users/me : 403
+call 3 /zendesk/example.zendesk.com/api/v2/users/me.json u=35436 : 200 | user.id=35436
+sleep 0.3
+connect 9 path=/zendesk/example.zendesk.com/oauth/tokens
+call 3 /zendesk/example.zendesk.com/api/v2/users/me.json : 409 | user=35436
 connect 4 path=/shopify/example.myshopify.com/token
 connect 5 path=/shopify/example.myshopify.com/token
 GET /shopify/example.myshopify.com/admin/shop.json
