@@ -6,11 +6,13 @@
 
 #include "ngx_http_oauth_gateway.h"
 
+#include <openssl/rand.h>
+
 
 /*
- * Refreshes under way at once, in all workers.  The names of tokens are
- * keyed hashes, so that they spread evenly: a full run of slots means that
- * the table is nearly full.
+ * Refreshes under way at once, in all workers, and what connects claim while
+ * they are.  Their names are keyed hashes, so that they spread evenly: a full
+ * run of slots means that the table is nearly full.
  */
 #define NGX_HTTP_OAUTH_FLIGHTS        8192
 #define NGX_HTTP_OAUTH_FLIGHT_PROBES  64
@@ -39,6 +41,8 @@
 
 #define NGX_HTTP_OAUTH_GROUPS         256
 
+#define NGX_HTTP_OAUTH_FLIGHT_SALT    32
+
 
 typedef enum {
     NGX_HTTP_OAUTH_FLIGHT_FREE = 0,
@@ -66,6 +70,7 @@ typedef struct {
 
 typedef struct {
     uint64_t                       serial;
+    u_char                         salt[NGX_HTTP_OAUTH_FLIGHT_SALT];
     ngx_http_oauth_flight_entry_t  entries[NGX_HTTP_OAUTH_FLIGHTS];
 } ngx_http_oauth_flight_table_t;
 
@@ -97,8 +102,11 @@ static ngx_int_t ngx_http_oauth_flight_zone_init(ngx_shm_zone_t *zone,
     void *data);
 static ngx_http_oauth_flight_table_t *ngx_http_oauth_flight_lock(void);
 static void ngx_http_oauth_flight_unlock(void);
+static void ngx_http_oauth_flight_own(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_flight_table_t *table, ngx_uint_t force);
+static void ngx_http_oauth_flight_enter(ngx_http_oauth_flight_table_t *table,
+    ngx_http_oauth_flight_entry_t *entry, const ledger_token_id_t *token);
 static ngx_int_t ngx_http_oauth_flight_memory(ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_flight_entry_t *entry);
 static ngx_http_oauth_flight_entry_t *ngx_http_oauth_flight_find(
@@ -116,6 +124,14 @@ static void ngx_http_oauth_flight_poll_bucket(ngx_queue_t *bucket);
 static void ngx_http_oauth_flight_wake(const ledger_token_id_t *token);
 static void ngx_http_oauth_flight_resume(ngx_http_oauth_ctx_t *ctx);
 static void ngx_http_oauth_flight_leave(ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_flight_claims_free(
+    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_flight_table_t *table);
+static ngx_int_t ngx_http_oauth_flight_claims_take(
+    ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_flight_table_t *table);
+static void ngx_http_oauth_flight_claims_keep(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_flight_table_t *table);
+static void ngx_http_oauth_flight_claims_end(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_flight_table_t *table);
 
 
 static ngx_http_oauth_flights_t  ngx_http_oauth_flights;
@@ -158,7 +174,9 @@ ngx_http_oauth_flight_zone_init(ngx_shm_zone_t *zone, void *data)
     }
 
     table = ngx_slab_calloc(pool, sizeof(ngx_http_oauth_flight_table_t));
-    if (table == NULL) {
+    if (table == NULL
+        || RAND_bytes(table->salt, NGX_HTTP_OAUTH_FLIGHT_SALT) != 1)
+    {
         return NGX_ERROR;
     }
 
@@ -206,7 +224,6 @@ ngx_int_t
 ngx_http_oauth_flight_take(ngx_http_oauth_ctx_t *ctx, ngx_uint_t force)
 {
     ngx_int_t                       rc;
-    ngx_http_oauth_flights_t       *f;
     ngx_http_oauth_flight_table_t  *table;
 
     if (ctx->flying) {
@@ -219,9 +236,18 @@ ngx_http_oauth_flight_take(ngx_http_oauth_ctx_t *ctx, ngx_uint_t force)
 
     ngx_http_oauth_flight_unlock();
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (rc == NGX_OK) {
+        ngx_http_oauth_flight_own(ctx);
     }
+
+    return rc;
+}
+
+
+static void
+ngx_http_oauth_flight_own(ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_http_oauth_flights_t  *f;
 
     f = &ngx_http_oauth_flights;
 
@@ -231,8 +257,6 @@ ngx_http_oauth_flight_take(ngx_http_oauth_ctx_t *ctx, ngx_uint_t force)
     if (!f->renew.timer_set) {
         ngx_add_timer(&f->renew, NGX_HTTP_OAUTH_FLIGHT_RENEW);
     }
-
-    return NGX_OK;
 }
 
 
@@ -271,18 +295,30 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     entry->state = NGX_HTTP_OAUTH_FLIGHT_FREE;
     ngx_memory_barrier();
 
-    entry->token = ctx->token;
     entry->print = ctx->print;
+
+    ngx_http_oauth_flight_enter(table, entry, &ctx->token);
+
+    ctx->flight_serial = entry->serial;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_oauth_flight_enter(ngx_http_oauth_flight_table_t *table,
+    ngx_http_oauth_flight_entry_t *entry, const ledger_token_id_t *token)
+{
+    entry->state = NGX_HTTP_OAUTH_FLIGHT_FREE;
+    ngx_memory_barrier();
+
+    entry->token = *token;
     entry->serial = ++table->serial;
     entry->until = ngx_current_msec + NGX_HTTP_OAUTH_FLIGHT_LEASE;
     entry->pid = ngx_pid;
 
     ngx_memory_barrier();
     entry->state = NGX_HTTP_OAUTH_FLIGHT_FLYING;
-
-    ctx->flight_serial = entry->serial;
-
-    return NGX_OK;
 }
 
 
@@ -375,6 +411,8 @@ ngx_http_oauth_flight_end(ngx_http_oauth_ctx_t *ctx, ngx_uint_t outcome)
     ngx_queue_remove(&ctx->flight_queue);
 
     table = ngx_http_oauth_flight_lock();
+
+    ngx_http_oauth_flight_claims_end(ctx, table);
 
     entry = ngx_http_oauth_flight_find(table, &ctx->token, &room);
 
@@ -476,6 +514,8 @@ ngx_http_oauth_flight_renew(ngx_event_t *ev)
          q = ngx_queue_next(q))
     {
         ctx = ngx_queue_data(q, ngx_http_oauth_ctx_t, flight_queue);
+
+        ngx_http_oauth_flight_claims_keep(ctx, table);
 
         entry = ngx_http_oauth_flight_find(table, &ctx->token, &room);
 
@@ -716,4 +756,138 @@ ngx_http_oauth_flight_cleanup(ngx_http_oauth_ctx_t *ctx)
     /* a request that ends in any other way than by its answer */
 
     ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
+}
+
+
+ledger_slice_t
+ngx_http_oauth_flight_salt(void)
+{
+    ngx_http_oauth_flight_table_t  *table;
+
+    table = ngx_http_oauth_flights.zone->data;
+
+    return (ledger_slice_t) { table->salt, NGX_HTTP_OAUTH_FLIGHT_SALT };
+}
+
+
+ngx_int_t
+ngx_http_oauth_flight_claim_all(ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_int_t                       rc;
+    ngx_http_oauth_flight_table_t  *table;
+
+    table = ngx_http_oauth_flight_lock();
+
+    rc = ngx_http_oauth_flight_claims_free(ctx, table);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_oauth_flight_claims_take(ctx, table);
+    }
+
+    ngx_http_oauth_flight_unlock();
+
+    if (rc == NGX_OK) {
+        ngx_http_oauth_flight_own(ctx);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_flight_claims_free(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_flight_table_t *table)
+{
+    ngx_uint_t                      i;
+    ngx_http_oauth_flight_entry_t  *entry, *room;
+
+    for (i = 0; i < ctx->nclaims; i++) {
+
+        entry = ngx_http_oauth_flight_find(table, &ctx->claims[i].name,
+                                           &room);
+
+        if (entry && !ngx_http_oauth_flight_over(entry)) {
+            ctx->token = ctx->claims[i].name;
+            return NGX_AGAIN;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_flight_claims_take(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_flight_table_t *table)
+{
+    ngx_uint_t                      i;
+    ngx_http_oauth_flight_entry_t  *entry, *room;
+
+    ctx->inherited = 0;
+
+    for (i = 0; i < ctx->nclaims; i++) {
+
+        entry = ngx_http_oauth_flight_find(table, &ctx->claims[i].name,
+                                           &room);
+
+        if (entry) {
+            /* whoever had it has died, or it would be free */
+            ctx->inherited = 1;
+
+        } else if (room) {
+            entry = room;
+
+        } else {
+            ngx_http_oauth_flight_claims_end(ctx, table);
+            return NGX_BUSY;
+        }
+
+        ngx_http_oauth_flight_enter(table, entry, &ctx->claims[i].name);
+
+        ctx->claims[i].serial = entry->serial;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_oauth_flight_claims_keep(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_flight_table_t *table)
+{
+    ngx_uint_t                      i;
+    ngx_http_oauth_flight_entry_t  *entry, *room;
+
+    for (i = 0; i < ctx->nclaims; i++) {
+
+        entry = ngx_http_oauth_flight_find(table, &ctx->claims[i].name,
+                                           &room);
+
+        if (entry && entry->serial == ctx->claims[i].serial) {
+            entry->until = ngx_current_msec + NGX_HTTP_OAUTH_FLIGHT_LEASE;
+        }
+    }
+}
+
+
+/* Whatever came of it is in the ledger: nothing is remembered here. */
+
+static void
+ngx_http_oauth_flight_claims_end(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_flight_table_t *table)
+{
+    ngx_uint_t                      i;
+    ngx_http_oauth_flight_entry_t  *entry, *room;
+
+    for (i = 0; i < ctx->nclaims; i++) {
+
+        entry = ngx_http_oauth_flight_find(table, &ctx->claims[i].name,
+                                           &room);
+
+        if (entry && entry->serial == ctx->claims[i].serial) {
+            entry->state = NGX_HTTP_OAUTH_FLIGHT_FREE;
+        }
+
+        ctx->claims[i].serial = 0;
+    }
 }

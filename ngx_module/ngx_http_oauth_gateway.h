@@ -109,7 +109,8 @@ typedef enum {
     NGX_HTTP_OAUTH_PROBLEM_REMEMBERED,   /* refused a moment ago */
     NGX_HTTP_OAUTH_PROBLEM_BUSY,         /* too many wait, or too long */
     NGX_HTTP_OAUTH_PROBLEM_TAKEOVER,     /* would end another owner's */
-    NGX_HTTP_OAUTH_PROBLEM_OTHER_USER    /* no integration user */
+    NGX_HTTP_OAUTH_PROBLEM_OTHER_USER,   /* no integration user */
+    NGX_HTTP_OAUTH_PROBLEM_CONNECTING    /* as BUSY, for another connect */
 } ngx_http_oauth_problem_e;
 
 
@@ -254,6 +255,17 @@ typedef struct {
 
 
 /*
+ * What a connect keeps others out of while it is under way: a flight by a
+ * name that is no token's.
+ */
+
+typedef struct {
+    ledger_token_id_t              name;
+    uint64_t                       serial;
+} ngx_http_oauth_claim_t;
+
+
+/*
  * The state of a request.  One for the whole life of it: an internal
  * redirect (error_page, X-Accel-Redirect) clears the contexts of modules,
  * so it is found again through the pool's cleanup list.
@@ -284,6 +296,10 @@ typedef struct {
     ngx_queue_t                    order_queue;  /* waiting */
     uint64_t                       flight_serial;
     ngx_msec_t                     wait_until;   /* 0: it has not waited */
+
+    /* a connect that "takeover" may refuse; it waits by "token", too */
+    ngx_http_oauth_claim_t        *claims;     /* of LEDGER_MEETINGS_MAX */
+    ngx_uint_t                     nclaims;
 
     /* the answer, as it is held, or its copy */
     ngx_buf_t                     *answer;
@@ -566,7 +582,11 @@ ngx_int_t ngx_http_oauth_token_content(ngx_http_request_t *r);
  * Sets ctx->problem if the connect would end a live connection of another
  * owner, or is one of a user who may hold none; *mode, the mode of the
  * endpoint, is lowered to what the provider's directive says of that.
- * NGX_OK or NGX_ERROR.
+ *
+ * NGX_OK; NGX_AGAIN: it has just claimed its slots, and must be looked at
+ * once more, as after ngx_http_oauth_flight_take(); NGX_DONE: it waits until
+ * another connect has ended, and comes to ngx_http_oauth_token_content()
+ * again; NGX_ERROR.
  */
 
 ngx_int_t ngx_http_oauth_takeover(ngx_http_request_t *r,
@@ -577,6 +597,22 @@ ngx_int_t ngx_http_oauth_takeover(ngx_http_request_t *r,
 ngx_uint_t ngx_http_oauth_other_user(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, const ledger_slice_t *user,
     const ledger_slice_t *login);
+
+
+/* ngx_http_oauth_claim.c: one connect of a slot at a time */
+
+/*
+ * Claims all that the connect could meet others in, so that nobody comes in
+ * between its look at the ledger and its record.  Ended as a flight is, by
+ * ngx_http_oauth_flight_end().
+ *
+ * NGX_OK: there is nothing to claim; NGX_AGAIN, NGX_DONE: see
+ * ngx_http_oauth_takeover(); NGX_BUSY: too many wait, or this one has waited
+ * long enough; NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_claim(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, const ledger_exchange_t *x);
 
 
 /* ngx_http_oauth_flight.c: one exchange for many callers */
@@ -607,6 +643,19 @@ ngx_int_t ngx_http_oauth_flight_take(ngx_http_oauth_ctx_t *ctx,
     ngx_uint_t force);
 void ngx_http_oauth_flight_end(ngx_http_oauth_ctx_t *ctx,
     ngx_uint_t outcome);
+
+/*
+ * Takes all of ctx->claims, or none, so that two requests never wait for
+ * each other.  NGX_OK: they are ours, ctx->inherited as above; NGX_AGAIN:
+ * another request has the one named by ctx->token now; NGX_BUSY: too many
+ * flights.
+ */
+
+ngx_int_t ngx_http_oauth_flight_claim_all(ngx_http_oauth_ctx_t *ctx);
+
+/* A secret of the table, the same in all workers, old ones included. */
+
+ledger_slice_t ngx_http_oauth_flight_salt(void);
 
 /*
  * Holds the request until the flight of its token has ended; then it comes

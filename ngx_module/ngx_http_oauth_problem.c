@@ -99,7 +99,15 @@ static ngx_http_oauth_problem_t  ngx_http_oauth_problems[] = {
 
     { ngx_string("other-user"),
       "The user is not one of the integration users",
-      "connection_conflict", NULL, 0, NGX_HTTP_CONFLICT, 0 }
+      "connection_conflict", NULL, 0, NGX_HTTP_CONFLICT, 0 },
+
+    { ngx_string("busy"),
+      "Another connect of the same user or account has not ended",
+      "temporarily_unavailable",
+      "Another connect of the same user or account has not ended, and until "
+      "then nobody knows whether this one would end its connection. Nothing "
+      "was sent to the provider: try again in a moment.",
+      NGX_HTTP_SERVICE_UNAVAILABLE, NGX_HTTP_SERVICE_UNAVAILABLE, 0 }
 };
 
 
@@ -121,7 +129,7 @@ static ngx_uint_t  ngx_http_oauth_problem_verdicts[] = {
 const ngx_http_oauth_problem_t *
 ngx_http_oauth_problem(ngx_uint_t problem)
 {
-    if (problem > NGX_HTTP_OAUTH_PROBLEM_OTHER_USER) {
+    if (problem > NGX_HTTP_OAUTH_PROBLEM_CONNECTING) {
         problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
     }
 

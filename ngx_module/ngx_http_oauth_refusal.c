@@ -270,7 +270,8 @@ ngx_http_oauth_refusal_headers(ngx_http_request_t *r,
     }
 
     if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE
-        || ctx->problem == NGX_HTTP_OAUTH_PROBLEM_BUSY)
+        || ctx->problem == NGX_HTTP_OAUTH_PROBLEM_BUSY
+        || ctx->problem == NGX_HTTP_OAUTH_PROBLEM_CONNECTING)
     {
         ngx_str_set(&value, NGX_HTTP_OAUTH_RETRY_SEC);
 

@@ -20,7 +20,7 @@ ngx_http_oauth_takeover(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_uint_t *mode)
 {
     ngx_int_t                         rc;
-    ngx_uint_t                        found, takeover;
+    ngx_uint_t                        found, takeover, problem;
     ledger_exchange_t                *x;
     const ngx_http_oauth_provider_t  *p;
 
@@ -50,27 +50,46 @@ ngx_http_oauth_takeover(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     }
 
     found = NGX_HTTP_OAUTH_MODE_PASS;
+    problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
 
     if (ngx_http_oauth_takeover_other(r, ctx, x)) {
         found = ngx_min(*mode, ngx_http_oauth_mode(r, ctx, &p->other_users));
 
         if (found != NGX_HTTP_OAUTH_MODE_PASS) {
-            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_USER;
+            problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_USER;
         }
     }
 
     /* the stricter of the two is said */
 
-    if (ngx_http_oauth_takeover_victim(ctx, x) == NGX_DECLINED) {
-        takeover = ngx_min(*mode, ngx_http_oauth_mode(r, ctx, &p->takeover));
+    rc = ngx_http_oauth_takeover_victim(ctx, x);
 
-        if (takeover > found) {
-            ctx->problem = NGX_HTTP_OAUTH_PROBLEM_TAKEOVER;
-            found = takeover;
+    takeover = ngx_min(*mode, ngx_http_oauth_mode(r, ctx, &p->takeover));
+
+    if (rc == NGX_DECLINED && takeover > found) {
+        problem = NGX_HTTP_OAUTH_PROBLEM_TAKEOVER;
+        found = takeover;
+    }
+
+    if (takeover == NGX_HTTP_OAUTH_MODE_REJECT
+        && found != NGX_HTTP_OAUTH_MODE_REJECT
+        && !ctx->flying)
+    {
+        /* what is said now must be true until it is recorded */
+
+        rc = ngx_http_oauth_claim(r, ctx, x);
+
+        if (rc == NGX_BUSY) {
+            problem = NGX_HTTP_OAUTH_PROBLEM_CONNECTING;
+            found = NGX_HTTP_OAUTH_MODE_REJECT;
+
+        } else if (rc != NGX_OK) {
+            return rc;
         }
     }
 
-    if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
+    if (problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
+        ctx->problem = problem;
         *mode = found;
     }
 

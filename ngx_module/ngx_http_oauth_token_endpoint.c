@@ -25,6 +25,8 @@ static void ngx_http_oauth_token_problem(ngx_http_oauth_ctx_t *ctx);
 static ngx_uint_t ngx_http_oauth_token_graceful(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_token_fly(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t mode);
+static ngx_int_t ngx_http_oauth_token_flown(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_token_settle(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static void ngx_http_oauth_token_settled(void *data, ngx_uint_t durable);
@@ -355,10 +357,16 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
         mode = ngx_min(mode, NGX_HTTP_OAUTH_MODE_FLAG);
     }
 
-    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE
-        && ngx_http_oauth_takeover(r, ctx, &mode) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE) {
+        rc = ngx_http_oauth_takeover(r, ctx, &mode);
+
+        if (rc == NGX_AGAIN) {
+            return ngx_http_oauth_token_flown(r, ctx);
+        }
+
+        if (rc != NGX_OK) {
+            return rc == NGX_DONE ? NGX_DONE : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
@@ -470,14 +478,7 @@ ngx_http_oauth_token_fly(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     switch (rc) {
 
     case NGX_OK:
-
-        /*
-         * The flight before this one may have ended after the look at the
-         * ledger: another look, now that nobody else can fly.
-         */
-
-        return ctx->inherited ? ngx_http_oauth_token_settle(r, ctx)
-                              : ngx_http_oauth_token_content(r);
+        return ngx_http_oauth_token_flown(r, ctx);
 
     case NGX_DONE:
         return NGX_DONE;
@@ -507,6 +508,19 @@ ngx_http_oauth_token_fly(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_token_marked(ctx, mode);
 
     return ngx_http_oauth_token_forward(r, ctx);
+}
+
+
+/*
+ * The flight before this one may have ended after the look at the ledger:
+ * another look, now that nobody else can fly.
+ */
+
+static ngx_int_t
+ngx_http_oauth_token_flown(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    return ctx->inherited ? ngx_http_oauth_token_settle(r, ctx)
+                          : ngx_http_oauth_token_content(r);
 }
 
 

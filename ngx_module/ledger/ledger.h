@@ -387,6 +387,22 @@ LEDGER_MUST_USE ledger_rc_t ledger_expect(ledger_t *ledger,
     ledger_expectation_t *expectation);
 
 
+/*
+ * ledger_expect_meetings() names all that two connects must share so that
+ * one could supersede the other: the slots of "x", as far as their keys are
+ * known, and its login, whose user may be known to nobody yet.  Each once;
+ * "names" takes LEDGER_MEETINGS_MAX and *n tells how many there are.  The
+ * names are hashes: who does not know "salt" cannot choose them.  "x" as for
+ * ledger_expect(); no store is needed.
+ *
+ * LEDGER_OK, also for none; LEDGER_LIMIT or LEDGER_MALFORMED, as there;
+ * LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_expect_meetings(const ledger_exchange_t *x,
+    ledger_slice_t salt, ledger_token_id_t *names, uint32_t *n);
+
+
 /* The state of one slot, as a refusal tells it. */
 
 typedef struct {

@@ -80,6 +80,9 @@ typedef enum {
 /* Google's 100 is the largest documented number of live grants. */
 #define LEDGER_LIMIT_N_MAX        1000
 
+/* Where a connect may meet another one: its slots, and its login. */
+#define LEDGER_MEETINGS_MAX       (LEDGER_LIMITS_MAX + 1)
+
 /* A ping-pong is told from this many last supersessions of a slot (R7). */
 #define LEDGER_CONTESTS_MAX       16
 

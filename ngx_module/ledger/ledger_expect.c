@@ -39,8 +39,8 @@ typedef struct {
 
 
 static ledger_rc_t ledger_expect_check(const ledger_exchange_t *x);
-static void ledger_expect_newcomer(ledger_expect_t *expect,
-    const ledger_exchange_t *x);
+static void ledger_expect_newcomer(const ledger_exchange_t *x,
+    ledger_ms_t now, ledger_connection_t *c);
 static ledger_rc_t ledger_expect_limits(ledger_expect_t *expect);
 static ledger_rc_t ledger_expect_count(ledger_expect_t *expect,
     unsigned limit, uint32_t *count);
@@ -52,6 +52,9 @@ static ledger_rc_t ledger_expect_left(ledger_expect_t *expect,
     unsigned limit, const ledger_member_t *member);
 static ledger_rc_t ledger_expect_load(ledger_expect_t *expect, uint64_t id);
 static void ledger_expect_victim(ledger_expect_t *expect, unsigned limit);
+static ledger_rc_t ledger_expect_meeting(ledger_slice_t salt,
+    const unsigned char *bytes, size_t size, ledger_token_id_t *names,
+    uint32_t *n);
 
 
 ledger_rc_t
@@ -73,7 +76,7 @@ ledger_expect(ledger_t *ledger, const ledger_exchange_t *x, ledger_ms_t now,
 
     expect.expectation = expectation;
     expect.now = now;
-    ledger_expect_newcomer(&expect, x);
+    ledger_expect_newcomer(x, now, &expect.newcomer);
 
     rc = ledger_store_read(ledger, &expect.view);
 
@@ -114,12 +117,9 @@ ledger_expect_check(const ledger_exchange_t *x)
 
 
 static void
-ledger_expect_newcomer(ledger_expect_t *expect, const ledger_exchange_t *x)
+ledger_expect_newcomer(const ledger_exchange_t *x, ledger_ms_t now,
+    ledger_connection_t *c)
 {
-    ledger_connection_t  *c;
-
-    c = &expect->newcomer;
-
     c->provider = x->provider;
     c->client = x->client;
     c->user = x->user;
@@ -127,8 +127,8 @@ ledger_expect_newcomer(ledger_expect_t *expect, const ledger_exchange_t *x)
     c->owner = x->owner;
     c->scope = x->scope;
 
-    c->age = expect->now;
-    c->opened_at = expect->now;
+    c->age = now;
+    c->opened_at = now;
 
     c->nlimits = x->nlimits;
     memcpy(c->limits, x->limits, x->nlimits * sizeof(ledger_limit_t));
@@ -372,4 +372,84 @@ ledger_expect_victim(ledger_expect_t *expect, unsigned limit)
     if (!victim.same_owner && e->takeover.connection == 0) {
         e->takeover = victim;
     }
+}
+
+
+ledger_rc_t
+ledger_expect_meetings(const ledger_exchange_t *x, ledger_slice_t salt,
+    ledger_token_id_t *names, uint32_t *n)
+{
+    unsigned             i;
+    ledger_rc_t          rc;
+    ledger_slot_id_t     slot;
+    ledger_alias_id_t    alias;
+    ledger_connection_t  newcomer;
+
+    *n = 0;
+
+    rc = x->login.len > LEDGER_IDENTITY_MAX ? LEDGER_LIMIT
+                                            : ledger_expect_check(x);
+
+    if (rc != LEDGER_OK || x->refresh || x->exempt) {
+        return rc;
+    }
+
+    memset(&newcomer, 0, sizeof(ledger_connection_t));
+    ledger_expect_newcomer(x, 0, &newcomer);
+
+    for (i = 0; i < newcomer.nlimits; i++) {
+        rc = ledger_place(&newcomer, i, &slot);
+
+        if (rc == LEDGER_NOT_FOUND) {
+            continue;
+        }
+
+        if (rc == LEDGER_OK) {
+            rc = ledger_expect_meeting(salt, slot.bytes, LEDGER_SLOT_ID_SIZE,
+                                       names, n);
+        }
+
+        if (rc != LEDGER_OK) {
+            return rc;
+        }
+    }
+
+    if (x->login.len == 0) {
+        return LEDGER_OK;
+    }
+
+    rc = ledger_place_alias(x->provider, x->login, &alias);
+
+    return rc == LEDGER_OK
+           ? ledger_expect_meeting(salt, alias.bytes, LEDGER_ALIAS_ID_SIZE,
+                                   names, n)
+           : rc;
+}
+
+
+/* Two limits may mean one slot. */
+
+static ledger_rc_t
+ledger_expect_meeting(ledger_slice_t salt, const unsigned char *bytes,
+    size_t size, ledger_token_id_t *names, uint32_t *n)
+{
+    uint32_t     i;
+    ledger_rc_t  rc;
+
+    rc = ledger_place_salted(salt, bytes, size, &names[*n]);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < *n; i++) {
+
+        if (ledger_token_id_equal(&names[i], &names[*n])) {
+            return LEDGER_OK;
+        }
+    }
+
+    (*n)++;
+
+    return LEDGER_OK;
 }

@@ -315,6 +315,20 @@ ledger_place_alias(ledger_slice_t provider, ledger_slice_t login,
 }
 
 
+ledger_rc_t
+ledger_place_salted(ledger_slice_t salt, const unsigned char *bytes,
+    size_t size, ledger_token_id_t *name)
+{
+    ledger_hash_t  hash;
+
+    ledger_hash_begin(&hash);
+    ledger_hash_slice(&hash, salt);
+    ledger_hash_bytes(&hash, bytes, size);
+
+    return ledger_hash_end(&hash, name->bytes, LEDGER_TOKEN_ID_SIZE);
+}
+
+
 static void
 ledger_hash_begin(ledger_hash_t *hash)
 {

@@ -99,6 +99,11 @@ LEDGER_MUST_USE ledger_rc_t ledger_place_tenant(
 LEDGER_MUST_USE ledger_rc_t ledger_place_alias(ledger_slice_t provider,
     ledger_slice_t login, ledger_alias_id_t *alias);
 
+/* Hashes "size" bytes under a secret.  LEDGER_OK; LEDGER_NOMEM. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_place_salted(ledger_slice_t salt,
+    const unsigned char *bytes, size_t size, ledger_token_id_t *name);
+
 /* Forgets the oldest contest where there is no room. */
 
 void ledger_header_contest(ledger_header_t *header,
