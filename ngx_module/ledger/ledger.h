@@ -560,6 +560,32 @@ LEDGER_MUST_USE ledger_rc_t ledger_page_event(const ledger_page_t *page,
 void ledger_page_free(ledger_page_t *page);
 
 
+/* What a connection must be like; empty and 0: anything. */
+
+typedef struct {
+    ledger_slice_t        provider;
+    ledger_slice_t        client;
+    ledger_slice_t        user;
+    ledger_slice_t        tenant;
+    ledger_slice_t        owner;
+    uint8_t               state;         /* ledger_state_t, as stored */
+} ledger_filter_t;
+
+
+/*
+ * ledger_list() reads up to "max" connections with ids below "before" (0:
+ * all), newest first; "next" is the next "before".  A connection that is
+ * there and matches all the time is in exactly one of the pages.  No more
+ * than LEDGER_LOOKS_MAX rows are read: a page may be short, even empty, and
+ * still have a next.
+ *
+ * LEDGER_OK, also for none; LEDGER_CORRUPT; LEDGER_IO; LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_list(ledger_t *ledger,
+    const ledger_filter_t *filter, uint64_t before, size_t max,
+    ledger_page_t *page);
+
 /*
  * ledger_history() reads up to "max" events behind the one with the number
  * "after", oldest first; "next" is the next "after".  An event is swept a

@@ -467,6 +467,8 @@ ledger_header_encode(const ledger_header_t *header, unsigned char *buf)
         ledger_put_u64(&w, header->contests[i].at);
         ledger_put_u64(&w, header->contests[i].winner);
         ledger_put_u64(&w, header->contests[i].loser);
+        ledger_put_u64(&w, header->contests[i].winner_id);
+        ledger_put_u64(&w, header->contests[i].loser_id);
     }
 
     return (size_t) (w.pos - buf);
@@ -497,6 +499,8 @@ ledger_header_decode(const unsigned char *buf, size_t len,
         header->contests[i].at = ledger_take_u64(&r);
         header->contests[i].winner = ledger_take_u64(&r);
         header->contests[i].loser = ledger_take_u64(&r);
+        header->contests[i].winner_id = ledger_take_u64(&r);
+        header->contests[i].loser_id = ledger_take_u64(&r);
     }
 
     if (r.failed || r.pos != r.end) {

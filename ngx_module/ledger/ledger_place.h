@@ -41,6 +41,8 @@ typedef struct {
     ledger_ms_t           at;
     uint64_t              winner;        /* hash of the owner */
     uint64_t              loser;
+    uint64_t              winner_id;     /* connection */
+    uint64_t              loser_id;
 } ledger_contest_t;
 
 
@@ -55,8 +57,8 @@ typedef struct {
 } ledger_header_t;
 
 
-/* 8 bytes, 2 * 4, 1, and 24 a contest */
-#define LEDGER_HEADER_MAX  (17 + 24 * LEDGER_CONTESTS_MAX)
+/* 8 bytes, 2 * 4, 1, and 40 a contest */
+#define LEDGER_HEADER_MAX  (17 + 40 * LEDGER_CONTESTS_MAX)
 
 
 /*

@@ -581,6 +581,8 @@ ledger_settle_contest(ledger_work_t *work, const ledger_slot_id_t *slot,
     }
 
     contest.at = work->now;
+    contest.winner_id = winner->c.id;
+    contest.loser_id = loser->c.id;
 
     rc = ledger_place_owner(winner->c.owner, &contest.winner);
 

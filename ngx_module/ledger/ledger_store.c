@@ -83,6 +83,9 @@
 /* LMDB's own two tables: free pages, and the names of all others */
 #define LEDGER_OWN_TABLES       2
 
+/* kind, length and value, connection */
+#define LEDGER_MARK_KEY_MAX     (1 + 2 + LEDGER_IDENTITY_MAX + 8)
+
 /* names of meta numbers, see also ledger_apply.c */
 #define LEDGER_NAME_FORMAT      "format"
 
@@ -132,6 +135,8 @@ static ledger_rc_t ledger_store_take_kept(ledger_reader_t r,
     ledger_kept_row_t *row);
 static size_t ledger_store_kept_key(unsigned char *buf,
     const ledger_token_id_t *presented, uint64_t number);
+static size_t ledger_store_mark_key(unsigned char *buf,
+    const ledger_mark_t *mark);
 static ledger_rc_t ledger_store_find_entry(ledger_view_t *view,
     ledger_table_t table, uint64_t from, unsigned before, uint64_t *number,
     ledger_slice_t *encoded);
@@ -142,7 +147,8 @@ static void ledger_store_id_key(unsigned char *buf, uint64_t id);
 
 static const char  *ledger_store_names[LEDGER_TABLES] = {
     "meta", "tokens", "connections", "slots", "members", "broken", "due",
-    "log", "kept", "aliases", "tenants", "events", "counts", "contested"
+    "log", "kept", "aliases", "tenants", "events", "counts", "contested",
+    "marks"
 };
 
 
@@ -1014,6 +1020,116 @@ ledger_store_delete_slot(ledger_view_t *view, const ledger_slot_id_t *slot)
 {
     return ledger_store_delete(view, LEDGER_SLOTS, slot->bytes,
                                LEDGER_SLOT_ID_SIZE);
+}
+
+
+ledger_rc_t
+ledger_store_slot_after(ledger_view_t *view, const ledger_slot_id_t *after,
+    ledger_slot_id_t *slot)
+{
+    MDB_val        key, value;
+    ledger_rc_t    rc;
+    unsigned char  buf[LEDGER_SLOT_ID_SIZE + 1];
+
+    /* nothing stands between an id and the same with one more byte */
+
+    memcpy(buf, after->bytes, LEDGER_SLOT_ID_SIZE);
+    buf[LEDGER_SLOT_ID_SIZE] = 0;
+
+    key.mv_data = buf;
+    key.mv_size = sizeof(buf);
+
+    rc = ledger_store_seek(view, LEDGER_SLOTS, &key, &value, 0);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    if (key.mv_size != LEDGER_SLOT_ID_SIZE) {
+        return LEDGER_CORRUPT;
+    }
+
+    memcpy(slot->bytes, key.mv_data, LEDGER_SLOT_ID_SIZE);
+
+    return LEDGER_OK;
+}
+
+
+ledger_rc_t
+ledger_store_put_mark(ledger_view_t *view, const ledger_mark_t *mark)
+{
+    size_t         len;
+    unsigned char  key[LEDGER_MARK_KEY_MAX];
+
+    len = ledger_store_mark_key(key, mark);
+
+    return ledger_store_put(view, LEDGER_INDEX, key, len, ledger_slice(""),
+                            0);
+}
+
+
+ledger_rc_t
+ledger_store_delete_mark(ledger_view_t *view, const ledger_mark_t *mark)
+{
+    size_t         len;
+    ledger_rc_t    rc;
+    unsigned char  key[LEDGER_MARK_KEY_MAX];
+
+    len = ledger_store_mark_key(key, mark);
+
+    rc = ledger_store_delete(view, LEDGER_INDEX, key, len);
+
+    /* whoever takes a row away put it there */
+    return rc == LEDGER_NOT_FOUND ? LEDGER_CORRUPT : rc;
+}
+
+
+ledger_rc_t
+ledger_store_mark_before(ledger_view_t *view, const ledger_mark_t *mark,
+    uint64_t *connection)
+{
+    size_t           len;
+    MDB_val          key, value;
+    ledger_rc_t      rc;
+    unsigned char    buf[LEDGER_MARK_KEY_MAX];
+    ledger_reader_t  r;
+
+    len = ledger_store_mark_key(buf, mark);
+
+    key.mv_data = buf;
+    key.mv_size = len;
+
+    rc = ledger_store_seek(view, LEDGER_INDEX, &key, &value, 1);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    if (key.mv_size != len || memcmp(key.mv_data, buf, len - 8) != 0) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    r = ledger_reader((unsigned char *) key.mv_data + len - 8, 8);
+    *connection = ledger_take_u64(&r);
+
+    return LEDGER_OK;
+}
+
+
+/* The length stands in front, so that no value is the head of another. */
+
+static size_t
+ledger_store_mark_key(unsigned char *buf, const ledger_mark_t *mark)
+{
+    ledger_writer_t  w;
+
+    w = ledger_writer(buf, LEDGER_MARK_KEY_MAX);
+
+    ledger_put_u8(&w, mark->kind);
+    ledger_put_slice(&w, mark->value);
+    ledger_put_u64(&w, mark->connection);
+
+    return (size_t) (w.pos - buf);
 }
 
 

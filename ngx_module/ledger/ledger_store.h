@@ -23,6 +23,7 @@
  *   events       number           -> encoded event
  *   counts       provider         -> ledger_count_t
  *   contested    time of its last contest, slot -> provider
+ *   marks        kind, value, connection   -> nothing; see ledger_index.h
  */
 
 #ifndef _LEDGER_STORE_H_INCLUDED_
@@ -56,6 +57,7 @@ typedef enum {
     LEDGER_HISTORY,
     LEDGER_COUNTS,
     LEDGER_CONTESTED,
+    LEDGER_INDEX,
     LEDGER_TABLES
 } ledger_table_t;
 
@@ -125,6 +127,26 @@ typedef struct {
     ledger_ms_t           age;
     uint64_t              id;
 } ledger_member_t;
+
+
+/* What a list of connections can be filtered by; the numbers are stored. */
+
+typedef enum {
+    LEDGER_MARK_PROVIDER = 1,
+    LEDGER_MARK_CLIENT,
+    LEDGER_MARK_USER,
+    LEDGER_MARK_TENANT,
+    LEDGER_MARK_OWNER,
+    LEDGER_MARK_STATE,
+    LEDGER_MARKS
+} ledger_mark_kind_t;
+
+
+typedef struct {
+    ledger_slice_t        value;         /* at most LEDGER_IDENTITY_MAX */
+    uint64_t              connection;
+    uint8_t               kind;          /* ledger_mark_kind_t */
+} ledger_mark_t;
 
 
 /*
@@ -296,6 +318,21 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_contested_before(
 
 LEDGER_MUST_USE ledger_rc_t ledger_store_size(ledger_view_t *view,
     uint64_t *used, uint64_t *max);
+
+/* The first slot behind "after". */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_slot_after(ledger_view_t *view,
+    const ledger_slot_id_t *after, ledger_slot_id_t *slot);
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_mark(ledger_view_t *view,
+    const ledger_mark_t *mark);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_mark(ledger_view_t *view,
+    const ledger_mark_t *mark);
+
+/* The last connection with that kind and value before mark->connection. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_mark_before(ledger_view_t *view,
+    const ledger_mark_t *mark, uint64_t *connection);
 
 /*
  * Numbered rows.  "table" is LEDGER_LOG, LEDGER_HISTORY or, to read, also

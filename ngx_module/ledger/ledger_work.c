@@ -10,12 +10,15 @@
 
 #include "ledger_connection.h"
 #include "ledger_count.h"
+#include "ledger_index.h"
 #include "ledger_settle.h"
 
 
 #define LEDGER_EFFECTS_FIRST  16
 
 
+static ledger_rc_t ledger_work_index(ledger_work_t *work, uint64_t id,
+    const ledger_connection_t *is);
 static void ledger_work_due(const ledger_connection_t *connection,
     ledger_due_t *due);
 static ledger_rc_t ledger_work_move_due(ledger_work_t *work,
@@ -140,6 +143,12 @@ ledger_work_save(ledger_work_t *work, ledger_held_t *held)
     ledger_rc_t   rc;
     ledger_due_t  due;
 
+    rc = ledger_work_index(work, held->c.id, &held->c);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
     rc = ledger_connection_encode(&held->c, work->scratch, &len);
 
     if (rc != LEDGER_OK) {
@@ -162,6 +171,28 @@ ledger_work_save(ledger_work_t *work, ledger_held_t *held)
     ledger_work_due(&held->c, &due);
 
     return ledger_work_move_due(work, held, &due);
+}
+
+
+/* Moves the rows of the index to where the connection will be. */
+
+static ledger_rc_t
+ledger_work_index(ledger_work_t *work, uint64_t id,
+    const ledger_connection_t *is)
+{
+    ledger_rc_t  rc;
+
+    rc = ledger_work_load(work, id, &work->stored);
+
+    if (rc == LEDGER_NOT_FOUND) {
+        return ledger_index_move(&work->view, NULL, is);
+    }
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    return ledger_index_move(&work->view, &work->stored.c, is);
 }
 
 
@@ -237,6 +268,12 @@ ledger_work_delete(ledger_work_t *work, ledger_held_t *held)
     if (rc == LEDGER_OK) {
         rc = ledger_count_state(work, held, 0);
     }
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    rc = ledger_work_index(work, held->c.id, NULL);
 
     if (rc != LEDGER_OK) {
         return rc;

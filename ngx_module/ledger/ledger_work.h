@@ -60,6 +60,7 @@ typedef struct ledger_work_s {
 
     ledger_held_t           subject;     /* whom the record is about */
     ledger_held_t           other;       /* whom it meets in a slot */
+    ledger_held_t           stored;      /* a connection as it was */
 
     unsigned char           encoded[LEDGER_CONNECTION_MAX];  /* for the log */
     unsigned char           scratch[LEDGER_RECORD_MAX];

@@ -16,6 +16,7 @@
 
 #include "ledger_connection.h"
 #include "ledger_cursor.h"
+#include "ledger_index.h"
 #include "ledger_store.h"
 
 
@@ -50,6 +51,7 @@ static void scene_check_kept(ledger_view_t *view, MDB_val *key);
 static unsigned scene_count_kept(ledger_view_t *view,
     const ledger_token_id_t *presented);
 static void scene_check_alias(ledger_view_t *view, MDB_val *key);
+static size_t scene_check_marks(ledger_view_t *view, MDB_val *value);
 static void scene_check_connection(ledger_view_t *view, MDB_val *value,
     size_t *members, size_t *broken, size_t *due);
 static unsigned scene_check_tenant(ledger_view_t *view, MDB_val *value);
@@ -248,7 +250,7 @@ scene_hash(uint64_t hash, MDB_val *value)
 void
 scene_check(scene_t *scene)
 {
-    size_t               members, broken, tenants, due, counted;
+    size_t               members, broken, tenants, due, counted, marks;
     MDB_val              key, value;
     MDB_cursor          *cursor;
     ledger_view_t        view;
@@ -263,6 +265,7 @@ scene_check(scene_t *scene)
     tenants = 0;
     due = 0;
     counted = 0;
+    marks = 0;
 
     check(ledger_store_read(scene->ledger, &view) == LEDGER_OK);
 
@@ -271,6 +274,7 @@ scene_check(scene_t *scene)
 
     while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
         scene_check_connection(&view, &value, &members, &broken, &due);
+        marks += scene_check_marks(&view, &value);
         tenants += scene_check_tenant(&view, &value);
 
         check(ledger_connection_decode(value.mv_data, value.mv_size, &c)
@@ -321,6 +325,7 @@ scene_check(scene_t *scene)
     check(broken == scene_count(&view, LEDGER_BROKEN_MEMBERS));
     check(tenants == scene_count(&view, LEDGER_TENANTS));
     check(due == scene_count(&view, LEDGER_DUE));
+    check(marks == scene_count(&view, LEDGER_INDEX));
 
     scene_check_counts(&view, &counts);
 
@@ -415,6 +420,39 @@ scene_check_counts(ledger_view_t *view, const scene_counted_t *counted)
     }
 
     check(counted->contested == scene_count(view, LEDGER_CONTESTED));
+}
+
+
+/* Each value that a list can be filtered by leads to it. */
+
+static size_t
+scene_check_marks(ledger_view_t *view, MDB_val *value)
+{
+    size_t               n;
+    unsigned             kind;
+    uint64_t             id;
+    ledger_mark_t        mark;
+    ledger_connection_t  c;
+
+    check(ledger_connection_decode(value->mv_data, value->mv_size, &c)
+          == LEDGER_OK);
+
+    n = 0;
+
+    for (kind = LEDGER_MARK_PROVIDER; kind < LEDGER_MARKS; kind++) {
+        mark = ledger_index_mark(&c, (ledger_mark_kind_t) kind);
+
+        if (mark.value.len == 0) {
+            continue;
+        }
+
+        mark.connection++;
+        check(ledger_store_mark_before(view, &mark, &id) == LEDGER_OK);
+        check(id == c.id);
+        n++;
+    }
+
+    return n;
 }
 
 
