@@ -703,6 +703,8 @@ my $call = "curl -s -H 'Authorization: Bearer at-canary-1' http://127.0.0.1:$por
 like(`$call/user?u=jane -I`, qr/^HTTP\S+ 200/, 'passed');
 select undef, undef, undef, 0.3;
 unlike(`$call/api/x -D -`, qr/^X-User/m, 'nothing bound');
+unlike(slurp("$ENV{TEST_NGINX_SERVER_ROOT}/logs/error.log"),
+       qr/learns nothing/, 'nor looked for');
 
 === TEST: a part of the answer, which begins at another user
 --- http_config
@@ -717,6 +719,12 @@ unlike(`$call/api/x -D -`, qr/^X-User/m, 'nothing bound');
 {"boss":{"id":"boss"},"id":"jane"}
 --- locations
         location = /m/x { oauth_guard p; oauth_userinfo_endpoint p; proxy_pass http://provider; }
+        location = /m/cut {
+            oauth_guard p;
+            oauth_userinfo_endpoint p;
+            proxy_set_header Range "";
+            proxy_pass http://provider/m/x;
+        }
         location = /m/pass {
             oauth_guard p;
             oauth_userinfo_endpoint p;
@@ -726,6 +734,7 @@ unlike(`$call/api/x -D -`, qr/^X-User/m, 'nothing bound');
 --- steps
 connect 1
 call 1 /m/x @Range=bytes=8-20 : 206 | /^\{"id":"boss"\}$/
+call 1 /m/cut @Range=bytes=8-20 : 206 | /^\{"id":"boss"\}$/
 call 1 /m/pass : 206 | /^\{"id":"boss"\}$/
 sleep 0.3
 call 1 : 200 | !X-User
