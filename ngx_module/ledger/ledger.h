@@ -318,6 +318,55 @@ LEDGER_MUST_USE ledger_rc_t ledger_kept(ledger_t *ledger,
     ledger_kept_t *kept);
 
 
+/* What one connection may use in the place of its own tokens. */
+
+typedef struct {
+    uint64_t              connection;    /* the lender, a live one */
+    ledger_ms_t           stored_at;     /* when its tokens arrived */
+    ledger_ms_t           expires_at;    /* of its access token; 0: unknown */
+    ledger_ms_t           last_used_at;
+    ledger_token_id_t     access;        /* if has_access */
+    ledger_token_id_t     refresh;       /* if has_refresh */
+    uint32_t              key;           /* ids of the keys that the client */
+    uint32_t              own_key;       /* authentications are under; 0 of
+                                            "own": none was recorded */
+    unsigned char         accepted[LEDGER_CLIENT_SIZE];  /* by the lender's */
+    unsigned char         own[LEDGER_CLIENT_SIZE];       /* by its own
+                                                            exchange */
+    unsigned              has_access:1;  /* it has not run out, as far as the
+                                            ledger knows */
+    unsigned              has_refresh:1;
+    ledger_slice_t        sealed;        /* in "buf" */
+    unsigned char         buf[LEDGER_LENT_MAX];
+} ledger_lent_t;
+
+
+/* Which identities a provider's configuration names. */
+
+#define LEDGER_BY_USER    0x01
+#define LEDGER_BY_TENANT  0x02
+
+/* So many members of a slot are looked at, the youngest first. */
+#define LEDGER_LENDERS_MAX  64
+
+
+/*
+ * ledger_lender() finds the live connection whose tokens "connection" may
+ * use as of "now": itself while it lives; else, where a limit superseded it
+ * for good, the youngest one in that limit's slot that is of the same
+ * provider and client, whose identities of "by" (at least one) are all known
+ * and equal, that has all of its scope (an unknown scope covers only an
+ * unknown one), and that has tokens to lend.  Who asks is not checked here:
+ * see "accepted" and "own".
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND: there is none; LEDGER_CORRUPT; LEDGER_IO;
+ * LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_lender(ledger_t *ledger,
+    uint64_t connection, unsigned by, ledger_ms_t now, ledger_lent_t *lent);
+
+
 /* Whom a login turned out to be. */
 
 typedef struct {

@@ -116,8 +116,12 @@ typedef enum {
  */
 #define LEDGER_CONNECTION_MAX     32768
 
-/* The same for a record, which brings a kept answer on top. */
-#define LEDGER_RECORD_MAX         (LEDGER_CONNECTION_MAX + LEDGER_KEPT_MAX)
+/* An answer, and the refresh token where the answer left it out; sealed. */
+#define LEDGER_LENT_MAX           (LEDGER_KEPT_MAX + LEDGER_TOKEN_TEXT_MAX)
+
+/* The same for a record, which brings both on top. */
+#define LEDGER_RECORD_MAX                                                     \
+    (LEDGER_CONNECTION_MAX + LEDGER_KEPT_MAX + LEDGER_LENT_MAX)
 
 
 #endif /* _LEDGER_BASE_H_INCLUDED_ */

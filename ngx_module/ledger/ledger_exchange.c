@@ -14,6 +14,7 @@
 #include "ledger_alias.h"
 #include "ledger_connection.h"
 #include "ledger_kept.h"
+#include "ledger_lent.h"
 #include "ledger_settle.h"
 #include "ledger_tenant.h"
 #include "ledger_turn.h"
@@ -317,7 +318,11 @@ ledger_exchange_join(ledger_work_t *work, const ledger_exchange_t *x)
         rc = ledger_exchange_alias(work, x, unknown && c->user.len);
     }
 
-    return rc == LEDGER_OK ? ledger_kept_add(work, x) : rc;
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_add(work, x);
+    }
+
+    return rc == LEDGER_OK ? ledger_lent_keep(work, x) : rc;
 }
 
 
@@ -394,7 +399,11 @@ ledger_exchange_open(ledger_work_t *work, const ledger_exchange_t *x)
         rc = ledger_exchange_alias(work, x, 0);
     }
 
-    return rc == LEDGER_OK ? ledger_kept_add(work, x) : rc;
+    if (rc == LEDGER_OK) {
+        rc = ledger_kept_add(work, x);
+    }
+
+    return rc == LEDGER_OK ? ledger_lent_keep(work, x) : rc;
 }
 
 

@@ -11,14 +11,20 @@
 #include "ledger_limit.h"
 
 
-/* what carries no kept answer is still written as it always was */
+/* what carries neither is still written as it always was */
 #define LEDGER_RECORD_VERSION       1
 #define LEDGER_RECORD_VERSION_KEPT  2
+#define LEDGER_RECORD_VERSION_LENT  3
 
 #define LEDGER_EXCHANGE_REFRESH     0x01
 #define LEDGER_EXCHANGE_EXEMPT      0x02
 #define LEDGER_EXCHANGE_ENDS        0x04
 #define LEDGER_EXCHANGE_FLAGS       0x07
+
+/* in the part that version 3 adds */
+#define LEDGER_LENT_NARROWED        0x01
+#define LEDGER_LENT_KEPT            0x02
+#define LEDGER_LENT_FLAGS           0x03
 
 
 static unsigned ledger_record_version(const ledger_record_t *record);
@@ -32,6 +38,8 @@ static ledger_rc_t ledger_exchange_check_tokens(
     const ledger_exchange_t *exchange);
 static ledger_rc_t ledger_exchange_check_kept(
     const ledger_exchange_t *exchange);
+static ledger_rc_t ledger_exchange_check_lent(
+    const ledger_exchange_t *exchange);
 static void ledger_record_put(ledger_writer_t *w,
     const ledger_record_t *record, unsigned version);
 static void ledger_exchange_put(ledger_writer_t *w,
@@ -39,6 +47,8 @@ static void ledger_exchange_put(ledger_writer_t *w,
 static void ledger_exchange_put_tokens(ledger_writer_t *w,
     const ledger_exchange_t *exchange);
 static void ledger_exchange_put_kept(ledger_writer_t *w,
+    const ledger_exchange_t *exchange);
+static void ledger_exchange_put_lent(ledger_writer_t *w,
     const ledger_exchange_t *exchange);
 static void ledger_record_take(ledger_reader_t *r, ledger_record_t *record);
 static void ledger_exchange_take(ledger_reader_t *r,
@@ -48,6 +58,8 @@ static void ledger_exchange_take_tokens(ledger_reader_t *r,
 static void ledger_exchange_take_kept(ledger_reader_t *r,
     ledger_exchange_t *exchange);
 static ledger_rc_t ledger_note_check(const ledger_note_t *note);
+static void ledger_exchange_take_lent(ledger_reader_t *r,
+    ledger_exchange_t *exchange);
 static unsigned ledger_take_flag(ledger_reader_t *r);
 
 
@@ -71,8 +83,16 @@ ledger_record_encode_log(const ledger_record_t *record, unsigned char *buf,
 static unsigned
 ledger_record_version(const ledger_record_t *record)
 {
-    return record->kind == LEDGER_EXCHANGE && record->u.exchange.kept.len
-           ? LEDGER_RECORD_VERSION_KEPT : LEDGER_RECORD_VERSION;
+    if (record->kind != LEDGER_EXCHANGE) {
+        return LEDGER_RECORD_VERSION;
+    }
+
+    if (record->u.exchange.accepted_key) {
+        return LEDGER_RECORD_VERSION_LENT;
+    }
+
+    return record->u.exchange.kept.len ? LEDGER_RECORD_VERSION_KEPT
+                                       : LEDGER_RECORD_VERSION;
 }
 
 
@@ -188,6 +208,10 @@ ledger_exchange_check(const ledger_exchange_t *exchange)
         rc = ledger_exchange_check_kept(exchange);
     }
 
+    if (rc == LEDGER_OK) {
+        rc = ledger_exchange_check_lent(exchange);
+    }
+
     if (rc != LEDGER_OK) {
         return rc;
     }
@@ -259,6 +283,19 @@ ledger_exchange_check_kept(const ledger_exchange_t *exchange)
 }
 
 
+static ledger_rc_t
+ledger_exchange_check_lent(const ledger_exchange_t *exchange)
+{
+    if (exchange->lent.len > LEDGER_LENT_MAX) {
+        return LEDGER_LIMIT;
+    }
+
+    return (exchange->lent.len || exchange->narrowed)
+           && exchange->accepted_key == 0
+           ? LEDGER_MALFORMED : LEDGER_OK;
+}
+
+
 static void
 ledger_record_put(ledger_writer_t *w, const ledger_record_t *record,
     unsigned version)
@@ -274,6 +311,9 @@ ledger_record_put(ledger_writer_t *w, const ledger_record_t *record,
 
         if (version == LEDGER_RECORD_VERSION_KEPT) {
             ledger_exchange_put_kept(w, &record->u.exchange);
+
+        } else if (version == LEDGER_RECORD_VERSION_LENT) {
+            ledger_exchange_put_lent(w, &record->u.exchange);
         }
 
         break;
@@ -395,6 +435,26 @@ ledger_exchange_put_kept(ledger_writer_t *w, const ledger_exchange_t *exchange)
 }
 
 
+static void
+ledger_exchange_put_lent(ledger_writer_t *w, const ledger_exchange_t *exchange)
+{
+    unsigned  flags;
+
+    flags = (exchange->narrowed ? LEDGER_LENT_NARROWED : 0)
+            | (exchange->kept.len ? LEDGER_LENT_KEPT : 0);
+
+    ledger_put_u8(w, flags);
+
+    if (exchange->kept.len) {
+        ledger_exchange_put_kept(w, exchange);
+    }
+
+    ledger_put_u32(w, exchange->accepted_key);
+    ledger_put_bytes(w, exchange->accepted, LEDGER_CLIENT_SIZE);
+    ledger_put_slice(w, exchange->lent);
+}
+
+
 ledger_rc_t
 ledger_record_decode(const unsigned char *buf, size_t len,
     ledger_record_t *record)
@@ -407,16 +467,20 @@ ledger_record_decode(const unsigned char *buf, size_t len,
     r = ledger_reader(buf, len);
     version = ledger_take_u8(&r);
 
-    if (version > LEDGER_RECORD_VERSION_KEPT) {
+    if (version > LEDGER_RECORD_VERSION_LENT) {
         return LEDGER_VERSION;
     }
 
     ledger_record_take(&r, record);
 
-    if (version == LEDGER_RECORD_VERSION_KEPT
-        && record->kind == LEDGER_EXCHANGE)
-    {
-        ledger_exchange_take_kept(&r, &record->u.exchange);
+    if (record->kind == LEDGER_EXCHANGE) {
+
+        if (version == LEDGER_RECORD_VERSION_KEPT) {
+            ledger_exchange_take_kept(&r, &record->u.exchange);
+
+        } else if (version == LEDGER_RECORD_VERSION_LENT) {
+            ledger_exchange_take_lent(&r, &record->u.exchange);
+        }
     }
 
     if (r.failed || r.pos != r.end
@@ -571,6 +635,36 @@ ledger_exchange_take_kept(ledger_reader_t *r, ledger_exchange_t *exchange)
     exchange->kept_until = ledger_take_u64(r);
     ledger_take_bytes(r, exchange->print, LEDGER_PRINT_SIZE);
     exchange->kept = ledger_take_slice(r, LEDGER_KEPT_MAX);
+}
+
+
+static void
+ledger_exchange_take_lent(ledger_reader_t *r, ledger_exchange_t *exchange)
+{
+    unsigned  flags;
+
+    flags = ledger_take_u8(r);
+
+    if (flags & ~(unsigned) LEDGER_LENT_FLAGS) {
+        r->failed = 1;
+        return;
+    }
+
+    exchange->narrowed = (flags & LEDGER_LENT_NARROWED) != 0;
+
+    if (flags & LEDGER_LENT_KEPT) {
+        ledger_exchange_take_kept(r, exchange);
+
+        /* two forms of one record there must not be */
+
+        if (exchange->kept.len == 0) {
+            r->failed = 1;
+        }
+    }
+
+    exchange->accepted_key = ledger_take_u32(r);
+    ledger_take_bytes(r, exchange->accepted, LEDGER_CLIENT_SIZE);
+    exchange->lent = ledger_take_slice(r, LEDGER_LENT_MAX);
 }
 
 

@@ -24,6 +24,9 @@
 /* SHA-256 */
 #define LEDGER_PRINT_SIZE     32
 
+/* 128 bits of HMAC-SHA-256 */
+#define LEDGER_CLIENT_SIZE    16
+
 
 /*
  * The name of a token: HMAC-SHA-256 of its text under a key of the ring,
@@ -111,7 +114,16 @@ typedef struct {
     unsigned char         print[LEDGER_PRINT_SIZE];  /* fingerprint of the
                                             request: who may have it again */
 
+    ledger_slice_t        lent;          /* the tokens, sealed, to be lent to
+                                            other connections; empty: none */
+    uint32_t              accepted_key;  /* id of the key that "accepted" is
+                                            under; 0: it is not set */
+    unsigned char         accepted[LEDGER_CLIENT_SIZE];  /* fingerprint of the
+                                            client authentication */
+
     unsigned              refresh:1;     /* "presented" is set */
+    unsigned              narrowed:1;    /* its access token is good for less
+                                            than the connection is */
     unsigned              exempt:1;      /* enters no slot, kept one day */
     unsigned              refresh_ends_access:1;
 } ledger_exchange_t;
@@ -250,15 +262,15 @@ typedef struct {
 
 /*
  * ledger_record_encode() writes the stored form of "record" to "buf" and
- * its length to "len".  The form begins with a version byte: 2 for an
- * exchange with a kept answer, else 1.  Without "kept" neither "kept_until"
- * nor "print" is written.
+ * its length to "len".  The form begins with a version byte: 3 for an
+ * exchange with "accepted_key", 2 for another with a kept answer, else 1.
+ * Without "kept" neither "kept_until" nor "print" is written.
  *
  * LEDGER_OK; LEDGER_LIMIT: a field beyond its bound, or "size" too small
  * (LEDGER_RECORD_MAX always suffices for fields within their bounds);
  * LEDGER_MALFORMED: an unknown kind, no provider, no token, arrival before
- * sending, a kept answer of another grant than refresh, a note of an event
- * that is none.
+ * sending, a kept answer of another grant than refresh, tokens to be lent
+ * without "accepted_key", a note of an event that is none.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_record_encode(
@@ -266,8 +278,9 @@ LEDGER_MUST_USE ledger_rc_t ledger_record_encode(
     size_t *len);
 
 /*
- * The same without the kept answer, for the log: that stays for the whole
- * retention, and an answer must not.  LEDGER_CONNECTION_MAX suffices.
+ * The same without the kept answer and what is lent, for the log: that stays
+ * for the whole retention, and they must not.  LEDGER_CONNECTION_MAX
+ * suffices.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_record_encode_log(

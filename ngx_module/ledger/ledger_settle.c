@@ -14,6 +14,7 @@
 #include "ledger_connection.h"
 #include "ledger_count.h"
 #include "ledger_kept.h"
+#include "ledger_lent.h"
 #include "ledger_tenant.h"
 #include "ledger_turn.h"
 
@@ -489,6 +490,10 @@ ledger_settle_supersede(ledger_work_t *work, ledger_held_t *loser,
 
     if (rc == LEDGER_OK) {
         rc = ledger_kept_end(work, &loser->c);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_lent_end(work, loser->c.id);
     }
 
     if (rc == LEDGER_OK) {

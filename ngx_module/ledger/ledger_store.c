@@ -86,6 +86,11 @@
 /* kind, length and value, connection */
 #define LEDGER_MARK_KEY_MAX     (1 + 2 + LEDGER_IDENTITY_MAX + 8)
 
+#define LEDGER_LENT_VERSION     1
+#define LEDGER_LENT_ACCESS      0x01
+#define LEDGER_LENT_REFRESH     0x02
+#define LEDGER_LENT_FLAGS       0x03
+
 /* names of meta numbers, see also ledger_apply.c */
 #define LEDGER_NAME_FORMAT      "format"
 
@@ -148,7 +153,7 @@ static void ledger_store_id_key(unsigned char *buf, uint64_t id);
 static const char  *ledger_store_names[LEDGER_TABLES] = {
     "meta", "tokens", "connections", "slots", "members", "broken", "due",
     "log", "kept", "aliases", "tenants", "events", "counts", "contested",
-    "marks"
+    "marks", "lent"
 };
 
 
@@ -1474,6 +1479,91 @@ ledger_store_kept_key(unsigned char *buf, const ledger_token_id_t *presented,
     ledger_store_put_number(&w, number);
 
     return (size_t) (w.pos - buf);
+}
+
+
+ledger_rc_t
+ledger_store_lent(ledger_view_t *view, uint64_t connection,
+    ledger_lent_row_t *row)
+{
+    uint8_t          version, flags;
+    ledger_rc_t      rc;
+    unsigned char    key[8];
+    ledger_slice_t   value;
+    ledger_reader_t  r;
+
+    ledger_store_id_key(key, connection);
+
+    rc = ledger_store_get(view, LEDGER_LENT, key, sizeof(key), &value);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    r = ledger_reader(value.data, value.len);
+
+    version = ledger_take_u8(&r);
+    flags = ledger_take_u8(&r);
+    row->has_access = (flags & LEDGER_LENT_ACCESS) != 0;
+    row->has_refresh = (flags & LEDGER_LENT_REFRESH) != 0;
+    row->stored_at = ledger_take_u64(&r);
+    row->expires_at = ledger_take_u64(&r);
+    row->key = ledger_take_u32(&r);
+    ledger_take_bytes(&r, row->accepted, LEDGER_CLIENT_SIZE);
+    ledger_take_bytes(&r, row->access.bytes, LEDGER_TOKEN_ID_SIZE);
+    ledger_take_bytes(&r, row->refresh.bytes, LEDGER_TOKEN_ID_SIZE);
+    row->sealed = ledger_take_slice(&r, LEDGER_LENT_MAX);
+
+    if (r.failed || r.pos != r.end || version != LEDGER_LENT_VERSION
+        || flags > LEDGER_LENT_FLAGS || row->key == 0)
+    {
+        return LEDGER_CORRUPT;
+    }
+
+    return LEDGER_OK;
+}
+
+
+ledger_rc_t
+ledger_store_put_lent(ledger_view_t *view, uint64_t connection,
+    const ledger_lent_row_t *row, unsigned char *buf)
+{
+    unsigned char    key[8];
+    ledger_writer_t  w;
+
+    w = ledger_writer(buf, LEDGER_RECORD_MAX);
+
+    ledger_put_u8(&w, LEDGER_LENT_VERSION);
+    ledger_put_u8(&w, (row->has_access ? LEDGER_LENT_ACCESS : 0u)
+                      | (row->has_refresh ? LEDGER_LENT_REFRESH : 0u));
+    ledger_put_u64(&w, row->stored_at);
+    ledger_put_u64(&w, row->expires_at);
+    ledger_put_u32(&w, row->key);
+    ledger_put_bytes(&w, row->accepted, LEDGER_CLIENT_SIZE);
+    ledger_put_bytes(&w, row->access.bytes, LEDGER_TOKEN_ID_SIZE);
+    ledger_put_bytes(&w, row->refresh.bytes, LEDGER_TOKEN_ID_SIZE);
+    ledger_put_slice(&w, row->sealed);
+
+    if (w.failed) {
+        return LEDGER_CORRUPT;
+    }
+
+    ledger_store_id_key(key, connection);
+
+    return ledger_store_put(view, LEDGER_LENT, key, sizeof(key),
+                            (ledger_slice_t) { buf, (size_t) (w.pos - buf) },
+                            0);
+}
+
+
+ledger_rc_t
+ledger_store_delete_lent(ledger_view_t *view, uint64_t connection)
+{
+    unsigned char  key[8];
+
+    ledger_store_id_key(key, connection);
+
+    return ledger_store_delete(view, LEDGER_LENT, key, sizeof(key));
 }
 
 

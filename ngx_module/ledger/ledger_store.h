@@ -24,6 +24,7 @@
  *   counts       provider         -> ledger_count_t
  *   contested    time of its last contest, slot -> provider
  *   marks        kind, value, connection   -> nothing; see ledger_index.h
+ *   lent         id               -> ledger_lent_row_t
  */
 
 #ifndef _LEDGER_STORE_H_INCLUDED_
@@ -58,6 +59,7 @@ typedef enum {
     LEDGER_COUNTS,
     LEDGER_CONTESTED,
     LEDGER_INDEX,
+    LEDGER_LENT,
     LEDGER_TABLES
 } ledger_table_t;
 
@@ -121,6 +123,25 @@ typedef struct {
     ledger_slice_t        user;
     ledger_slice_t        tenant;        /* empty: unknown */
 } ledger_alias_row_t;
+
+
+/*
+ * The client authentication that the provider accepted for a connection, and
+ * while that lives, its current tokens.
+ */
+
+typedef struct {
+    ledger_ms_t           stored_at;     /* when the tokens arrived */
+    ledger_ms_t           expires_at;    /* of the access token; 0: unknown */
+    uint32_t              key;           /* that "accepted" is under */
+    unsigned char         accepted[LEDGER_CLIENT_SIZE];
+    ledger_token_id_t     access;
+    ledger_token_id_t     refresh;
+    ledger_slice_t        sealed;        /* empty: nothing is lent */
+    unsigned              has_access:1;  /* "access" is good for all that the
+                                            connection is good for */
+    unsigned              has_refresh:1;
+} ledger_lent_row_t;
 
 
 typedef struct {
@@ -285,6 +306,15 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_put_kept(ledger_view_t *view,
     unsigned char *buf);
 LEDGER_MUST_USE ledger_rc_t ledger_store_delete_kept(ledger_view_t *view,
     const ledger_token_id_t *presented, uint64_t number);
+
+/* As with kept rows; "connection" is the key. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_lent(ledger_view_t *view,
+    uint64_t connection, ledger_lent_row_t *row);
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_lent(ledger_view_t *view,
+    uint64_t connection, const ledger_lent_row_t *row, unsigned char *buf);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_lent(ledger_view_t *view,
+    uint64_t connection);
 
 /* The row's slices live in the map until the next write or the end. */
 

@@ -11,6 +11,7 @@
 
 #include "ledger_connection.h"
 #include "ledger_kept.h"
+#include "ledger_lent.h"
 #include "ledger_settle.h"
 #include "ledger_tenant.h"
 
@@ -34,6 +35,10 @@ ledger_turn_end(ledger_work_t *work, ledger_held_t *held,
 
     if (rc == LEDGER_OK) {
         rc = ledger_kept_end(work, &held->c);
+    }
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_lent_end(work, held->c.id);
     }
 
     held->c.state = (uint8_t) state;

@@ -281,6 +281,12 @@ ledger_work_delete(ledger_work_t *work, ledger_held_t *held)
 
     work->changed = 1;
 
+    rc = ledger_store_delete_lent(&work->view, held->c.id);
+
+    if (rc != LEDGER_OK && rc != LEDGER_NOT_FOUND) {
+        return rc;
+    }
+
     return ledger_store_delete_connection(&work->view, held->c.id);
 }
 

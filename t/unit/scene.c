@@ -50,6 +50,7 @@ static void scene_check_counts(ledger_view_t *view,
 static void scene_check_kept(ledger_view_t *view, MDB_val *key);
 static unsigned scene_count_kept(ledger_view_t *view,
     const ledger_token_id_t *presented);
+static void scene_check_lent(ledger_view_t *view, MDB_val *key);
 static void scene_check_alias(ledger_view_t *view, MDB_val *key);
 static size_t scene_check_marks(ledger_view_t *view, MDB_val *value);
 static void scene_check_connection(ledger_view_t *view, MDB_val *value,
@@ -312,6 +313,15 @@ scene_check(scene_t *scene)
 
     while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
         scene_check_alias(&view, &key);
+    }
+
+    mdb_cursor_close(cursor);
+
+    check(mdb_cursor_open(view.txn, scene->ledger->tables[LEDGER_LENT],
+                          &cursor) == 0);
+
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        scene_check_lent(&view, &key);
     }
 
     mdb_cursor_close(cursor);
@@ -580,6 +590,35 @@ scene_count_kept(ledger_view_t *view, const ledger_token_id_t *presented)
 }
 
 
+/* Only who lives lends, and only what is current. */
+
+static void
+scene_check_lent(ledger_view_t *view, MDB_val *key)
+{
+    uint64_t             id;
+    ledger_slice_t       encoded;
+    ledger_reader_t      r;
+    ledger_lent_row_t    row;
+    ledger_connection_t  c;
+
+    r = ledger_reader(key->mv_data, key->mv_size);
+    id = ledger_take_u64(&r);
+    check(!r.failed && r.pos == r.end);
+
+    check(ledger_store_lent(view, id, &row) == LEDGER_OK);
+    check(ledger_store_connection(view, id, &encoded) == LEDGER_OK);
+    check(ledger_connection_decode(encoded.data, encoded.len, &c)
+          == LEDGER_OK);
+
+    if (row.sealed.len) {
+        check(c.state == LEDGER_LIVE);
+        check(row.has_refresh == c.has_refresh);
+        check(!row.has_refresh
+              || ledger_token_id_equal(&row.refresh, &c.refresh));
+    }
+}
+
+
 /* Each has its row in the lane, at the time that it tells itself. */
 
 static void
@@ -723,6 +762,19 @@ scene_keep(ledger_record_t *record, const char *sealed, int print,
     x->kept = scene_text(sealed);
     x->kept_until = until;
     memset(x->print, print, LEDGER_PRINT_SIZE);
+}
+
+
+void
+scene_lend(ledger_record_t *record, const char *sealed, int accepted)
+{
+    ledger_exchange_t  *x;
+
+    x = &record->u.exchange;
+
+    x->lent = scene_text(sealed);
+    x->accepted_key = SCENE_KEY;
+    memset(x->accepted, accepted, LEDGER_CLIENT_SIZE);
 }
 
 

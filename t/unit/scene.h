@@ -98,6 +98,10 @@ void scene_add_token(ledger_record_t *record, const char *token,
 
 void scene_keep(ledger_record_t *record, const char *sealed, int print,
     ledger_ms_t until);
+
+/* Gives an exchange the tokens "sealed" to lend; empty: none. */
+
+void scene_lend(ledger_record_t *record, const char *sealed, int accepted);
 void scene_limit(ledger_record_t *record, unsigned limit, unsigned n,
     ledger_limit_key_kind_t one, ledger_limit_key_kind_t two);
 

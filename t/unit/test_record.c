@@ -5,6 +5,8 @@
 
 /* Records: written, read back, cut, flipped, and at every bound. */
 
+#define _GNU_SOURCE
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +25,7 @@ static ledger_record_t  back;
 
 /* one letter many times; every text of a bound comes from here */
 
-static char  letters[LEDGER_KEPT_MAX + 2];
+static char  letters[LEDGER_LENT_MAX + 2];
 
 
 static int
@@ -270,8 +272,10 @@ test_version(void **state)
     assert_int_equal(ledger_record_encode(&record, buf, LEDGER_RECORD_MAX,
                                           &len), LEDGER_OK);
     assert_int_equal(buf[0], 1);
-    buf[0] = 3;
+    buf[0] = 4;
     assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_VERSION);
+    buf[0] = 3;
+    assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_CORRUPT);
     buf[0] = 0;
     assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_CORRUPT);
 
@@ -348,6 +352,71 @@ test_kept(void **state)
 
     record = scene_connect("o", "u", "a", "r", SCENE_NOW);
     scene_keep(&record, "sealed", 'p', SCENE_NOW);
+    assert_int_equal(encode(&record), LEDGER_MALFORMED);
+}
+
+
+/* What is lent, with a kept answer beside it and without. */
+
+static void
+test_lent(void **state)
+{
+    size_t              len, log, kept;
+    uint64_t            until;
+    ledger_record_t     record;
+    ledger_exchange_t  *x;
+
+    (void) state;
+
+    for (kept = 0; kept < 2; kept++) {
+        record = full();
+        until = kept ? SCENE_NOW + 60000 : 0;
+
+        if (kept) {
+            scene_keep(&record, "sealed answer", 'p', until);
+        }
+
+        scene_lend(&record, "sealed tokens", 'c');
+        record.u.exchange.narrowed = 1;
+
+        assert_int_equal(ledger_record_encode(&record, buf,
+                                              LEDGER_RECORD_MAX, &len),
+                         LEDGER_OK);
+        assert_int_equal(buf[0], 3);
+        assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_OK);
+
+        x = &back.u.exchange;
+        assert_int_equal(x->lent.len, 13);
+        assert_memory_equal(x->lent.data, "sealed tokens", 13);
+        assert_int_equal(x->accepted_key, SCENE_KEY);
+        assert_int_equal(x->accepted[LEDGER_CLIENT_SIZE - 1], 'c');
+        assert_int_equal(x->narrowed, 1);
+        assert_int_equal(x->kept.len, kept * 13);
+        assert_int_equal(x->kept_until, until);
+
+        assert_int_equal(ledger_record_encode_log(&record, buf,
+                                                  LEDGER_CONNECTION_MAX,
+                                                  &log), LEDGER_OK);
+        assert_int_equal(ledger_record_decode(buf, log, &back), LEDGER_OK);
+        assert_int_equal(back.u.exchange.lent.len, 0);
+        assert_int_equal(back.u.exchange.accepted_key, 0);
+        assert_null(memmem(buf, log, "sealed", 6));
+    }
+
+    record = full();
+    scene_lend(&record, "", 'c');
+    record.u.exchange.lent = letters_of(LEDGER_LENT_MAX);
+    assert_int_equal(encode(&record), LEDGER_OK);
+    record.u.exchange.lent = letters_of(LEDGER_LENT_MAX + 1);
+    assert_int_equal(encode(&record), LEDGER_LIMIT);
+
+    record = full();
+    scene_lend(&record, "sealed tokens", 'c');
+    record.u.exchange.accepted_key = 0;
+    assert_int_equal(encode(&record), LEDGER_MALFORMED);
+    record.u.exchange.lent.len = 0;
+    assert_int_equal(encode(&record), LEDGER_OK);
+    record.u.exchange.narrowed = 1;
     assert_int_equal(encode(&record), LEDGER_MALFORMED);
 }
 
@@ -557,12 +626,17 @@ test_largest(void **state)
     x->kept = letters_of(LEDGER_KEPT_MAX);
     x->kept_until = UINT64_MAX;
 
+    x->lent = letters_of(LEDGER_LENT_MAX);
+    x->accepted_key = UINT32_MAX;
+    x->narrowed = 1;
+
     assert_int_equal(ledger_record_encode(&record, buf, LEDGER_RECORD_MAX,
                                           &len), LEDGER_OK);
     assert_int_equal(ledger_record_decode(buf, len, &back), LEDGER_OK);
     assert_int_equal(back.u.exchange.limits[7].keys[7].value.len,
                      LEDGER_IDENTITY_MAX);
     assert_int_equal(back.u.exchange.kept.len, LEDGER_KEPT_MAX);
+    assert_int_equal(back.u.exchange.lent.len, LEDGER_LENT_MAX);
 }
 
 
@@ -576,6 +650,7 @@ main(void)
         cmocka_unit_test(test_every_bit_flipped),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_lent),
         cmocka_unit_test(test_text_bounds),
         cmocka_unit_test(test_limit_bounds),
         cmocka_unit_test(test_token_bounds),
