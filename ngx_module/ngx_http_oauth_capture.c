@@ -225,6 +225,12 @@ ngx_http_oauth_capture_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
                       &ctx->provider->name);
     }
 
+    if (ngx_http_oauth_lend_keep(r, ctx, &ctx->plain) == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "oauth gateway cannot keep tokens of \"%V\" for heal",
+                      &ctx->provider->name);
+    }
+
     record->kind = LEDGER_EXCHANGE;
     record->at = ctx->exchange->arrived_at;
     record->u.exchange = *ctx->exchange;
@@ -307,7 +313,11 @@ ngx_http_oauth_capture_committed(void *data, ngx_uint_t durable)
 
     if (durable) {
         ctx->unrecorded = 0;
-        ctx->connection_id = ngx_http_oauth_commit_connection(ctx->commit);
+
+        if (ctx->lent == NULL) {
+            ctx->connection_id =
+                               ngx_http_oauth_commit_connection(ctx->commit);
+        }
 
     } else {
         ctx->unrecorded = 1;
@@ -340,7 +350,7 @@ ngx_http_oauth_capture_release(ngx_http_request_t *r,
 
     if (ctx->exchange && ngx_http_oauth_capture_replace(r, ctx) == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "oauth gateway could not apply response_set of \"%V\"",
+                      "oauth gateway could not change an answer of \"%V\"",
                       &ctx->provider->name);
     }
 
@@ -401,7 +411,12 @@ ngx_http_oauth_capture_replace(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_oauth_exchange_set(r, ctx, &text);
+    rc = ngx_http_oauth_heal_answer(ctx);
+    if (rc == NGX_ERROR) {
+        return rc;
+    }
+
+    rc = ngx_http_oauth_exchange_set(r, ctx, rc == NGX_OK, &text);
     if (rc != NGX_OK) {
         return rc;
     }

@@ -14,6 +14,8 @@ static char *ngx_http_oauth_role(ngx_conf_t *cf,
     ngx_flag_t *off);
 static char *ngx_http_oauth_merge_userinfo(ngx_conf_t *cf,
     ngx_http_oauth_loc_conf_t *conf);
+static void ngx_http_oauth_heals(ngx_conf_t *cf,
+    ngx_http_oauth_provider_t *provider, ngx_http_oauth_mode_t *mode);
 
 
 void *
@@ -155,6 +157,19 @@ ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_OAUTH_MODE_PASS);
     ngx_http_oauth_merge_mode(&conf->broken, &prev->broken,
                               NGX_HTTP_OAUTH_MODE_FLAG);
+
+    if (conf->guard_provider && !conf->guard_off
+        && conf->guard_mode.variable == NULL
+        && conf->guard_mode.constant == NGX_HTTP_OAUTH_MODE_HEAL
+        && !ngx_http_oauth_heal_replaces(conf))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"oauth_guard %V heal\" can replace a token in "
+                           "the Authorization field or in one $http_NAME, "
+                           "and \"oauth_token_from\" takes it from elsewhere",
+                           &conf->guard_provider->name);
+        return NGX_CONF_ERROR;
+    }
 
     if (ngx_http_oauth_merge_userinfo(cf, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
@@ -376,10 +391,43 @@ ngx_http_oauth_role(ngx_conf_t *cf, ngx_http_oauth_provider_t **provider,
         return NGX_CONF_OK;
     }
 
-    return ngx_http_oauth_mode_parse(cf, &value[2],
-                                     (1 << NGX_HTTP_OAUTH_MODE_FLAG)
-                                     |(1 << NGX_HTTP_OAUTH_MODE_REJECT),
-                                     mode);
+    if (ngx_http_oauth_mode_parse(cf, &value[2],
+                                  (1 << NGX_HTTP_OAUTH_MODE_FLAG)
+                                  |(1 << NGX_HTTP_OAUTH_MODE_REJECT)
+                                  |(1 << NGX_HTTP_OAUTH_MODE_HEAL),
+                                  mode)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (mode->variable != NULL
+        || mode->constant == NGX_HTTP_OAUTH_MODE_HEAL)
+    {
+        ngx_http_oauth_heals(cf, *provider, mode);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* From here on its tokens are kept: only what may be needed is. */
+
+static void
+ngx_http_oauth_heals(ngx_conf_t *cf, ngx_http_oauth_provider_t *provider,
+    ngx_http_oauth_mode_t *mode)
+{
+    provider->heal = 1;
+
+    if (mode->variable == NULL && provider->user == NULL
+        && provider->tenant == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"heal\" needs \"user\" or \"tenant\" in "
+                           "oauth_provider \"%V\" (%s:%ui): without them no "
+                           "two connections are known to be of one identity",
+                           &provider->name, provider->file, provider->line);
+    }
 }
 
 

@@ -102,6 +102,7 @@ ngx_http_oauth_ctx_cleanup(void *data)
 
     ngx_http_oauth_flight_cleanup(ctx);
     ngx_http_oauth_userinfo_cleanup(ctx);
+    ngx_http_oauth_lend_cleanup(ctx);
 
     for (i = 0; i < NGX_HTTP_OAUTH_SOURCES; i++) {
         json_decref(ctx->sources[i]);

@@ -36,6 +36,10 @@ static int ngx_libc_cdecl ngx_http_oauth_exchange_compare(const void *one,
     const void *two);
 static void ngx_http_oauth_exchange_origin(ngx_http_request_t *r,
     ledger_exchange_t *x);
+static ngx_int_t ngx_http_oauth_exchange_members(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_exchange_write(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
 static ngx_uint_t ngx_http_oauth_exchange_exempt(ngx_http_oauth_ctx_t *ctx);
 static ngx_str_t ngx_http_oauth_exchange_whole(ngx_str_t *text);
 static uint64_t ngx_http_oauth_exchange_seconds(ngx_str_t *text);
@@ -688,10 +692,27 @@ ngx_http_oauth_exchange_moment(ngx_str_t *text)
 
 ngx_int_t
 ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
-    ngx_str_t *text)
+    ngx_uint_t changed, ngx_str_t *text)
 {
-    json_t                        *message;
-    ngx_int_t                      changed;
+    ngx_int_t  rc;
+
+    rc = ngx_http_oauth_exchange_members(r, ctx);
+
+    if (rc == NGX_OK || (rc == NGX_DECLINED && changed)) {
+        return ngx_http_oauth_exchange_write(r, ctx, text);
+    }
+
+    return rc;
+}
+
+
+/* NGX_OK: members were replaced; NGX_DECLINED: none; NGX_ERROR. */
+
+static ngx_int_t
+ngx_http_oauth_exchange_members(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_int_t                      rc;
     ngx_str_t                      value;
     ngx_uint_t                     i;
     ngx_http_oauth_set_t          *set;
@@ -701,9 +722,8 @@ ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    message = ctx->sources[NGX_HTTP_OAUTH_RESPONSE];
     set = ctx->provider->response_set->elts;
-    changed = 0;
+    rc = NGX_DECLINED;
 
     if (ngx_http_oauth_value_open(r, ctx, 1, &scope) != NGX_OK) {
         return NGX_ERROR;
@@ -712,7 +732,7 @@ ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     for (i = 0; i < ctx->provider->response_set->nelts; i++) {
 
         if (ngx_http_oauth_value(r, &set[i].value, &value) != NGX_OK) {
-            changed = NGX_ERROR;
+            rc = NGX_ERROR;
             break;
         }
 
@@ -720,33 +740,25 @@ ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
             continue;
         }
 
-        if (ledger_message_replace(message,
+        if (ledger_message_replace(ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
                                    ngx_http_oauth_slice(&set[i].name),
                                    ngx_http_oauth_slice(&value))
             != LEDGER_OK)
         {
-            changed = NGX_ERROR;
+            rc = NGX_ERROR;
             break;
         }
 
-        changed = 1;
+        rc = NGX_OK;
     }
 
     ngx_http_oauth_value_close(r, ctx, &scope);
 
-    if (changed == 0) {
-        return NGX_DECLINED;
-    }
-
-    if (changed == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_oauth_exchange_write(r, ctx, text);
+    return rc;
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_oauth_exchange_write(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *text)
 {

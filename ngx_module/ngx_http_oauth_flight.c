@@ -230,6 +230,8 @@ ngx_http_oauth_flight_take(ngx_http_oauth_ctx_t *ctx, ngx_uint_t force)
         return NGX_OK;
     }
 
+    ctx->flight_token = ctx->token;
+
     table = ngx_http_oauth_flight_lock();
 
     rc = ngx_http_oauth_flight_claim(ctx, table, force);
@@ -267,7 +269,7 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     ngx_int_t                       rc;
     ngx_http_oauth_flight_entry_t  *entry, *room;
 
-    entry = ngx_http_oauth_flight_find(table, &ctx->token, &room);
+    entry = ngx_http_oauth_flight_find(table, &ctx->flight_token, &room);
 
     ctx->inherited = (entry && entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING);
 
@@ -297,7 +299,7 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
 
     entry->print = ctx->print;
 
-    ngx_http_oauth_flight_enter(table, entry, &ctx->token);
+    ngx_http_oauth_flight_enter(table, entry, &ctx->flight_token);
 
     ctx->flight_serial = entry->serial;
 
@@ -414,7 +416,7 @@ ngx_http_oauth_flight_end(ngx_http_oauth_ctx_t *ctx, ngx_uint_t outcome)
 
     ngx_http_oauth_flight_claims_end(ctx, table);
 
-    entry = ngx_http_oauth_flight_find(table, &ctx->token, &room);
+    entry = ngx_http_oauth_flight_find(table, &ctx->flight_token, &room);
 
     /* after a lease that ran out the flight may be another's */
 
@@ -517,7 +519,7 @@ ngx_http_oauth_flight_renew(ngx_event_t *ev)
 
         ngx_http_oauth_flight_claims_keep(ctx, table);
 
-        entry = ngx_http_oauth_flight_find(table, &ctx->token, &room);
+        entry = ngx_http_oauth_flight_find(table, &ctx->flight_token, &room);
 
         if (entry && entry->serial == ctx->flight_serial
             && entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING)
@@ -551,7 +553,7 @@ ngx_http_oauth_flight_wait(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return NGX_BUSY;
     }
 
-    group = ngx_http_oauth_flight_group(&ctx->token, 1);
+    group = ngx_http_oauth_flight_group(&ctx->flight_token, 1);
     if (group == NULL) {
         return NGX_ERROR;
     }
@@ -731,7 +733,7 @@ ngx_http_oauth_flight_leave(ngx_http_oauth_ctx_t *ctx)
 {
     ngx_http_oauth_flight_group_t  *group;
 
-    group = ngx_http_oauth_flight_group(&ctx->token, 0);
+    group = ngx_http_oauth_flight_group(&ctx->flight_token, 0);
 
     ngx_queue_remove(&ctx->flight_queue);
     ngx_queue_remove(&ctx->order_queue);
@@ -807,7 +809,7 @@ ngx_http_oauth_flight_claims_free(ngx_http_oauth_ctx_t *ctx,
                                            &room);
 
         if (entry && !ngx_http_oauth_flight_over(entry)) {
-            ctx->token = ctx->claims[i].name;
+            ctx->flight_token = ctx->claims[i].name;
             return NGX_AGAIN;
         }
     }

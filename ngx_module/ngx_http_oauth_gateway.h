@@ -49,7 +49,8 @@ typedef enum {
     NGX_HTTP_OAUTH_MODE_OFF = 0,
     NGX_HTTP_OAUTH_MODE_PASS,
     NGX_HTTP_OAUTH_MODE_FLAG,
-    NGX_HTTP_OAUTH_MODE_REJECT
+    NGX_HTTP_OAUTH_MODE_REJECT,
+    NGX_HTTP_OAUTH_MODE_HEAL             /* as REJECT, where it cannot */
 } ngx_http_oauth_mode_e;
 
 
@@ -60,7 +61,8 @@ typedef enum {
     NGX_HTTP_OAUTH_ACTION_REJECT,
     NGX_HTTP_OAUTH_ACTION_FORWARD,
     NGX_HTTP_OAUTH_ACTION_REPLAY,
-    NGX_HTTP_OAUTH_ACTION_JOIN
+    NGX_HTTP_OAUTH_ACTION_JOIN,
+    NGX_HTTP_OAUTH_ACTION_HEAL
 } ngx_http_oauth_action_e;
 
 
@@ -191,6 +193,7 @@ typedef struct {
     uint64_t                       replay;      /* ms; 0: off */
     uint64_t                       grace;       /* ms, or GRACE_ALWAYS */
     ngx_flag_t                     refresh_ends_access;
+    ngx_uint_t                     heal;        /* unsigned  heal:1; */
 
     u_char                        *file;    /* where the block stands */
     ngx_uint_t                     line;
@@ -243,6 +246,32 @@ typedef struct {
 typedef struct ngx_http_oauth_commit_s  ngx_http_oauth_commit_t;
 
 
+/* Tokens of a live connection, as they are lent to a request. */
+
+typedef struct {
+    uint64_t                       connection;   /* whose they are */
+    ledger_ms_t                    stored_at;
+    ledger_ms_t                    expires_at;   /* "access"; 0: unknown */
+    ledger_ms_t                    last_used_at;
+    ledger_token_id_t              access_id;
+    ledger_token_id_t              refresh_id;
+    ngx_str_t                      access;       /* empty: none is good */
+    ngx_str_t                      refresh;      /* empty: there is none */
+    ngx_str_t                      answer;       /* plain, see replay.c */
+    ngx_str_t                      type;         /* of it, once it was read */
+    ngx_str_t                      text;
+    ngx_str_t                      plain;        /* all of it, to cleanse */
+
+    /* what the request had, while a lent token stands in its place */
+    ngx_table_elt_t               *header;       /* a call's */
+    ngx_str_t                      value;
+    ngx_chain_t                   *body;         /* a token request's */
+    off_t                          content_length;
+    ngx_str_t                      presented;
+    unsigned                       in_place:1;
+} ngx_http_oauth_lent_t;
+
+
 /*
  * What two token requests must have in common to share one exchange, and
  * the part of it that says who the client is.
@@ -292,6 +321,8 @@ typedef struct {
     /* a refresh: the token, and its place in flights and queues */
     ngx_str_t                      presented;
     ngx_http_oauth_print_t         print;
+    ngx_http_oauth_lent_t         *lent;   /* NULL: it needs none */
+    ledger_token_id_t              flight_token;
     ngx_queue_t                    flight_queue; /* owned, or waiting */
     ngx_queue_t                    order_queue;  /* waiting */
     uint64_t                       flight_serial;
@@ -693,6 +724,94 @@ ngx_int_t ngx_http_oauth_replay(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 
 
+/*
+ * The two halves of giving an answer again, for one that was unsealed:
+ * ngx_http_oauth_replay_read() makes it the request's message, *type and
+ * *text point into "plain"; ngx_http_oauth_replay_give() sends it with its
+ * lifetime made shorter.  "changed": the message differs from the text.
+ * NGX_OK; NGX_DECLINED: it cannot be read; else what ends the request.
+ */
+
+ngx_int_t ngx_http_oauth_replay_read(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *plain, ngx_str_t *type,
+    ngx_str_t *text);
+ngx_int_t ngx_http_oauth_replay_give(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ledger_ms_t stored_at, ngx_uint_t changed,
+    ngx_str_t *type, ngx_str_t *text);
+
+/* Writes an answer's plain form: NGX_DECLINED if it is too large to keep. */
+
+ngx_int_t ngx_http_oauth_replay_plain(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *answer, ngx_str_t *plain);
+
+
+/* ngx_http_oauth_lend.c: tokens kept for others of the same identity */
+
+/*
+ * ngx_http_oauth_lend_keep() seals the tokens of an answer into
+ * ctx->exchange, and notes the client authentication, where the provider's
+ * locations heal and the client is a confidential one.  NGX_OK;
+ * NGX_DECLINED: nothing to keep; NGX_ERROR.
+ *
+ * ngx_http_oauth_lend_find() finds and opens what the token's connection may
+ * use: ctx->lent.  NGX_OK; NGX_DECLINED: nothing; NGX_ERROR: no memory.
+ *
+ * ngx_http_oauth_lend_cleanup() cleanses it.
+ */
+
+ngx_int_t ngx_http_oauth_lend_keep(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *answer);
+ngx_int_t ngx_http_oauth_lend_find(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t authenticate);
+void ngx_http_oauth_lend_cleanup(ngx_http_oauth_ctx_t *ctx);
+
+
+/* ngx_http_oauth_heal.c: a live connection's tokens in place of dead ones */
+
+/*
+ * Heals a refresh whose token is superseded or rotated.  NGX_OK: the token of
+ * the live connection stands in its place, and is to be refreshed; NGX_DONE:
+ * the answer is there, to be given by ngx_http_oauth_heal_give(), whose
+ * result ends the request; NGX_DECLINED: it cannot be healed; NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_heal_refresh(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_heal_give(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * Decides about a call with such a token: the mode that it comes to, which
+ * is NGX_HTTP_OAUTH_MODE_HEAL where the content handler will send a live
+ * one.
+ */
+
+ngx_uint_t ngx_http_oauth_heal_call(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/* Puts the refresh token that was presented back into the answer. */
+
+ngx_int_t ngx_http_oauth_heal_answer(ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * ngx_http_oauth_heal_restore() puts back what the request had, body or
+ * header field; ngx_http_oauth_heal_again() the token as well, so that all
+ * can be decided anew; ngx_http_oauth_heal_sent() what it had if the content
+ * handler, which returned "rc", is done with it, and returns "rc".
+ */
+
+void ngx_http_oauth_heal_restore(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+void ngx_http_oauth_heal_again(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_heal_sent(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_int_t rc);
+
+/* Whether heal can replace a token that is taken from there. */
+
+ngx_uint_t ngx_http_oauth_heal_replaces(ngx_http_oauth_loc_conf_t *lcf);
+
+
 /* ngx_http_oauth_revocation.c: the way of a revocation */
 
 ngx_int_t ngx_http_oauth_revocation_handler(ngx_http_request_t *r);
@@ -771,17 +890,13 @@ ngx_int_t ngx_http_oauth_exchange_read(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *answer);
 
 /*
- * Applies response_set: *text is the answer serialised anew, in the pool.
- * NGX_OK; NGX_DECLINED: nothing to change; NGX_ERROR.
+ * Applies response_set: *text is the answer serialised anew, as JSON or form,
+ * in the pool.  "changed": its message was changed before.  NGX_OK;
+ * NGX_DECLINED: nothing to change; NGX_ERROR.
  */
 
 ngx_int_t ngx_http_oauth_exchange_set(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
-
-/* Serialises the answer's message anew, as JSON or form, into the pool. */
-
-ngx_int_t ngx_http_oauth_exchange_write(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
+    ngx_http_oauth_ctx_t *ctx, ngx_uint_t changed, ngx_str_t *text);
 
 /*
  * Whether an answer that brought no tokens says for good that the refresh
@@ -879,6 +994,15 @@ void ngx_http_oauth_header_clear(ngx_http_request_t *r, const char *name);
 
 ngx_table_elt_t *ngx_http_oauth_header_in(ngx_http_request_t *r,
     const char *name, ngx_table_elt_t *after);
+
+/*
+ * The first field of the request that "text" names, where that is $http_NAME
+ * and nothing else; *n is how many there are.  NULL: none.
+ */
+
+ngx_table_elt_t *ngx_http_oauth_header_variable(ngx_http_request_t *r,
+    ngx_str_t *text, ngx_uint_t *n);
+ngx_uint_t ngx_http_oauth_header_is_variable(ngx_str_t *text);
 
 
 /* ngx_http_oauth_refusal.c: what a refused runner is told */

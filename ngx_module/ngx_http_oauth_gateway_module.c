@@ -168,6 +168,8 @@ ngx_http_oauth_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
+    ngx_http_oauth_heal_restore(r, ctx);
+
     if (ctx->page_due && !ctx->page_sent) {
         ngx_http_oauth_local_page_header(r, ctx);
 

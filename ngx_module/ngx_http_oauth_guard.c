@@ -11,6 +11,14 @@
 #define NGX_HTTP_OAUTH_USE_EVERY  (3600 * 1000)
 
 
+typedef struct {
+    uint64_t                    connection;
+    ledger_token_id_t           token;
+    ngx_uint_t                  verdict;     /* ledger_verdict_t */
+    ngx_uint_t                  use_due;     /* unsigned  use_due:1; */
+} ngx_http_oauth_guard_sent_t;
+
+
 static ngx_http_oauth_provider_t *ngx_http_oauth_guard_provider(
     ngx_http_oauth_loc_conf_t *lcf);
 static ngx_uint_t ngx_http_oauth_guard_on(ngx_http_oauth_loc_conf_t *lcf);
@@ -40,8 +48,11 @@ static ngx_int_t ngx_http_oauth_guard_act(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_oauth_guard_mode(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_loc_conf_t *lcf);
 static ngx_uint_t ngx_http_oauth_guard_problem(ngx_http_oauth_ctx_t *ctx);
-static void ngx_http_oauth_guard_learn(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_uint_t alive, ngx_uint_t dead);
+static void ngx_http_oauth_guard_sent(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_guard_sent_t *sent);
+static void ngx_http_oauth_guard_learn(ngx_http_oauth_ctx_t *ctx,
+    const ngx_http_oauth_guard_sent_t *sent, ngx_uint_t alive,
+    ngx_uint_t dead);
 static ngx_uint_t ngx_http_oauth_guard_dead(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 
@@ -136,6 +147,8 @@ ngx_http_oauth_guard_on(ngx_http_oauth_loc_conf_t *lcf)
 static void
 ngx_http_oauth_guard_forget(ngx_http_oauth_ctx_t *ctx)
 {
+    ngx_http_oauth_heal_again(ctx->request, ctx);
+
     ctx->problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
     ctx->reason = NULL;
     ctx->connection = NULL;
@@ -328,51 +341,11 @@ ngx_http_oauth_guard_field(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 static ngx_uint_t
 ngx_http_oauth_guard_repeated(ngx_http_request_t *r, ngx_str_t *text)
 {
-    ngx_uint_t        i, k, n;
-    ngx_str_t         name;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_uint_t  n;
 
-    if (text->len <= sizeof("$http_") - 1
-        || ngx_strncmp(text->data, "$http_", sizeof("$http_") - 1) != 0)
-    {
-        return 0;
-    }
+    (void) ngx_http_oauth_header_variable(r, text, &n);
 
-    name.data = text->data + sizeof("$http_") - 1;
-    name.len = text->len - (sizeof("$http_") - 1);
-
-    n = 0;
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return n > 1;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len != name.len) {
-            continue;
-        }
-
-        for (k = 0; k < name.len; k++) {
-            if (ngx_tolower(name.data[k])
-                != (h[i].key.data[k] == '-' ? '_'
-                                         : ngx_tolower(h[i].key.data[k])))
-            {
-                break;
-            }
-        }
-
-        n += (k == name.len);
-    }
+    return n > 1;
 }
 
 
@@ -527,6 +500,7 @@ ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     ctx->undecided = j->undecided;
     ctx->rotated_at = j->rotated_at;
+    ctx->token_expires_at = j->token_expires_at;
     ctx->connection_id = j->connection.id;
 
     ctx->use_due = (j->verdict == LEDGER_VERDICT_ACTIVE
@@ -570,8 +544,17 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     mode = NGX_HTTP_OAUTH_MODE_PASS;
 
-    if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
+    if (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
+        || ctx->verdict == LEDGER_VERDICT_ROTATED)
+    {
         mode = ngx_http_oauth_guard_mode(r, ctx, lcf);
+    }
+
+    if (mode == NGX_HTTP_OAUTH_MODE_HEAL) {
+        mode = ngx_http_oauth_heal_call(r, ctx);
+
+    } else if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE) {
+        mode = NGX_HTTP_OAUTH_MODE_PASS;
     }
 
     if (mode == NGX_HTTP_OAUTH_MODE_REJECT) {
@@ -586,7 +569,9 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         return ngx_http_oauth_refusal_api(r, ctx);
     }
 
-    ctx->action = (mode == NGX_HTTP_OAUTH_MODE_FLAG)
+    ctx->action = (mode == NGX_HTTP_OAUTH_MODE_HEAL)
+                  ? NGX_HTTP_OAUTH_ACTION_HEAL
+                  : (mode == NGX_HTTP_OAUTH_MODE_FLAG)
                   ? NGX_HTTP_OAUTH_ACTION_FLAG
                   : NGX_HTTP_OAUTH_ACTION_PASS;
 
@@ -597,7 +582,9 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     /* read now, while the path is the client's; believed when answered */
 
-    if (ctx->late && ngx_http_oauth_late_read(r, ctx, 0) != NGX_OK) {
+    if (ctx->late && ctx->lent == NULL
+        && ngx_http_oauth_late_read(r, ctx, 0) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -686,9 +673,10 @@ ngx_http_oauth_guard_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 ngx_int_t
 ngx_http_oauth_guard_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
-    ngx_uint_t                  alive, dead;
-    ledger_record_t             record;
-    ngx_http_oauth_loc_conf_t  *lcf;
+    ngx_uint_t                   alive, dead;
+    ledger_record_t              record;
+    ngx_http_oauth_loc_conf_t   *lcf;
+    ngx_http_oauth_guard_sent_t  sent;
 
     /* a second header: the answer before was given up */
     ngx_http_oauth_userinfo_cleanup(ctx);
@@ -715,26 +703,30 @@ ngx_http_oauth_guard_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     ctx->learned = 1;
 
+    ngx_http_oauth_guard_sent(ctx, &sent);
+
     dead = ngx_http_oauth_guard_dead(r, ctx);
     alive = !dead && r->upstream->headers_in.status_n >= NGX_HTTP_OK
             && r->upstream->headers_in.status_n < NGX_HTTP_SPECIAL_RESPONSE;
 
-    ngx_http_oauth_guard_learn(r, ctx, alive, dead);
+    ngx_http_oauth_guard_learn(ctx, &sent, alive, dead);
 
     if (!alive) {
         return NGX_OK;
     }
 
-    if (!ngx_http_oauth_userinfo_start(r, ctx)) {
+    /* of a lent token's user everything is known */
+
+    if (ctx->lent == NULL && !ngx_http_oauth_userinfo_start(r, ctx)) {
         ngx_http_oauth_late_bind(r, ctx);
     }
 
-    if (ctx->use_due) {
+    if (sent.use_due) {
         ngx_memzero(&record, sizeof(ledger_record_t));
 
         record.kind = LEDGER_USE;
         record.at = ngx_http_oauth_now();
-        record.u.use.connection = ctx->connection_id;
+        record.u.use.connection = sent.connection;
 
         (void) ngx_http_oauth_commit(&record, NULL, NULL);
     }
@@ -743,15 +735,38 @@ ngx_http_oauth_guard_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 }
 
 
+/* The token that went to the provider: where one was lent, that. */
+
+static void
+ngx_http_oauth_guard_sent(ngx_http_oauth_ctx_t *ctx,
+    ngx_http_oauth_guard_sent_t *sent)
+{
+    if (ctx->lent == NULL) {
+        sent->connection = ctx->connection_id;
+        sent->token = ctx->token;
+        sent->verdict = ctx->verdict;
+        sent->use_due = ctx->use_due;
+        return;
+    }
+
+    sent->connection = ctx->lent->connection;
+    sent->token = ctx->lent->access_id;
+    sent->verdict = LEDGER_VERDICT_ACTIVE;
+    sent->use_due = ctx->lent->last_used_at + NGX_HTTP_OAUTH_USE_EVERY
+                    <= ngx_http_oauth_now();
+}
+
+
 /* R1 and R10: only an answer that would change the ledger is recorded. */
 
 static void
-ngx_http_oauth_guard_learn(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
-    ngx_uint_t alive, ngx_uint_t dead)
+ngx_http_oauth_guard_learn(ngx_http_oauth_ctx_t *ctx,
+    const ngx_http_oauth_guard_sent_t *sent, ngx_uint_t alive,
+    ngx_uint_t dead)
 {
     ledger_record_t  record;
 
-    switch (ctx->verdict) {
+    switch (sent->verdict) {
 
     case LEDGER_VERDICT_SUPERSEDED:
         if (!alive && !(dead && ctx->undecided)) {
@@ -782,8 +797,8 @@ ngx_http_oauth_guard_learn(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     record.kind = LEDGER_ANSWER;
     record.at = ngx_http_oauth_now();
-    record.u.answer.connection = ctx->connection_id;
-    record.u.answer.token = ctx->token;
+    record.u.answer.connection = sent->connection;
+    record.u.answer.token = sent->token;
     record.u.answer.sent_at = ctx->sent_at;
     record.u.answer.alive = alive;
 

@@ -12,6 +12,10 @@
 #define NGX_HTTP_OAUTH_MARK  "OAuth-Connection-Status"
 
 
+static ngx_uint_t ngx_http_oauth_mark_healed(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+
 ngx_int_t
 ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
@@ -20,13 +24,17 @@ ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     ledger_t                   *ledger;
     uint64_t                    superseded_by;
     ngx_str_t                   value, owner, word;
-    ngx_uint_t                  problem, ended;
+    ngx_uint_t                  problem, ended, healed;
     ledger_connection_t        *by;
     ngx_http_oauth_loc_conf_t  *lcf;
 
     ngx_http_oauth_header_clear(r, NGX_HTTP_OAUTH_MARK);
 
-    if (ctx->action != NGX_HTTP_OAUTH_ACTION_FLAG && !ctx->unrecorded) {
+    healed = ngx_http_oauth_mark_healed(r, ctx);
+
+    if (ctx->action != NGX_HTTP_OAUTH_ACTION_FLAG && !ctx->unrecorded
+        && !healed)
+    {
         return NGX_OK;
     }
 
@@ -38,7 +46,10 @@ ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     ended = ngx_http_oauth_problem_ended(problem);
 
-    if (!ended && ctx->unrecorded) {
+    if (healed) {
+        ngx_str_set(&word, "healed");
+
+    } else if (!ended && ctx->unrecorded) {
         ngx_str_set(&word, "unrecorded");
 
     } else if (problem != NGX_HTTP_OAUTH_PROBLEM_NONE) {
@@ -52,6 +63,11 @@ ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         ngx_http_oauth_note_problem(ctx, LEDGER_EVENT_FLAGGED);
     }
 
+    if (healed) {
+        ngx_http_oauth_note(ctx, LEDGER_EVENT_HEALED, ctx->connection_id,
+                            ctx->lent->connection);
+    }
+
     if (ctx->unrecorded && ctx->token_endpoint) {
         ngx_http_oauth_note(ctx, LEDGER_EVENT_UNRECORDED, ctx->connection_id,
                             0);
@@ -62,11 +78,14 @@ ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     }
 
     by = NULL;
-    superseded_by = ngx_http_oauth_connection(ctx)->superseded_by;
+    superseded_by = healed ? ctx->lent->connection
+                           : ngx_http_oauth_connection(ctx)->superseded_by;
     ledger = ngx_http_oauth_store();
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
-    if (!ended || !lcf->details) {
+    if (!(ended || healed) || !lcf->details
+        || superseded_by == ctx->connection_id)
+    {
         superseded_by = 0;
     }
 
@@ -105,7 +124,7 @@ ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         *p++ = '"';
     }
 
-    if (ended && ctx->unrecorded) {
+    if ((ended || healed) && ctx->unrecorded) {
         p = ngx_slprintf(p, last, "; unrecorded");
     }
 
@@ -116,4 +135,15 @@ ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* A token endpoint's own error heals nobody. */
+
+static ngx_uint_t
+ngx_http_oauth_mark_healed(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    return ctx->action == NGX_HTTP_OAUTH_ACTION_HEAL && ctx->lent != NULL
+           && (!ctx->token_endpoint
+               || r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE);
 }

@@ -23,8 +23,6 @@ static ngx_int_t ngx_http_oauth_replay_open(ngx_http_request_t *r,
 static ngx_int_t ngx_http_oauth_replay_answer(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, const ledger_kept_t *kept, ngx_str_t *plain);
 static ngx_int_t ngx_http_oauth_replay_age(json_t *message, uint64_t age);
-static ngx_int_t ngx_http_oauth_replay_text(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_uint_t changed, ngx_str_t *text);
 static ngx_int_t ngx_http_oauth_replay_send(ngx_http_request_t *r,
     ngx_str_t *type, ngx_str_t *text);
 static ledger_slice_t ngx_http_oauth_replay_bound(
@@ -120,60 +118,43 @@ ngx_http_oauth_replay_dpop(ngx_http_request_t *r, ledger_slice_t *dpop)
 }
 
 
-/*
- * The plain form: what the answer is ('F'orm or 'J'SON), the length of its
- * Content-Type in one byte, the Content-Type, the text.
- */
-
 ngx_int_t
 ngx_http_oauth_replay_keep(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_str_t *answer)
 {
     size_t           len;
-    u_char          *p, *plain, *sealed, bound[64];
+    u_char          *sealed, bound[64];
     uint64_t         window;
-    ngx_str_t       *type;
-    ledger_rc_t      rc;
+    ngx_int_t        rc;
+    ngx_str_t        plain;
+    ledger_rc_t      sealing;
     ledger_slice_t   aad;
 
     if (!ctx->flying || ctx->presented.len == 0) {
         return NGX_DECLINED;
     }
 
-    type = &r->headers_out.content_type;
-    len = 2 + type->len + answer->len;
-
-    if (type->len > 255 || len + LEDGER_SEAL_OVERHEAD > LEDGER_KEPT_MAX) {
-        return NGX_DECLINED;
+    rc = ngx_http_oauth_replay_plain(r, ctx, answer, &plain);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    plain = ngx_pnalloc(r->pool, len);
-    if (plain == NULL) {
-        return NGX_ERROR;
-    }
-
-    sealed = ngx_pnalloc(r->pool, len + LEDGER_SEAL_OVERHEAD);
+    sealed = ngx_pnalloc(r->pool, plain.len + LEDGER_SEAL_OVERHEAD);
     if (sealed == NULL) {
         return NGX_ERROR;
     }
 
-    p = plain;
-    *p++ = ctx->answer_form ? 'F' : 'J';
-    *p++ = (u_char) type->len;
-    p = ngx_cpymem(p, type->data, type->len);
-    ngx_memcpy(p, answer->data, answer->len);
-
     aad = ngx_http_oauth_replay_bound(&ctx->print, ctx->exchange->arrived_at,
                                       bound);
 
-    rc = ledger_seal(ngx_http_oauth_store_keyring(), LEDGER_SEAL_REPLAY,
-                     ngx_http_oauth_slice(&ctx->presented), aad,
-                     (ledger_slice_t) { plain, len }, sealed,
-                     len + LEDGER_SEAL_OVERHEAD, &len);
+    sealing = ledger_seal(ngx_http_oauth_store_keyring(), LEDGER_SEAL_REPLAY,
+                          ngx_http_oauth_slice(&ctx->presented), aad,
+                          ngx_http_oauth_slice(&plain), sealed,
+                          plain.len + LEDGER_SEAL_OVERHEAD, &len);
 
-    ngx_explicit_memzero(plain, 2 + type->len + answer->len);
+    ngx_explicit_memzero(plain.data, plain.len);
 
-    if (rc != LEDGER_OK) {
+    if (sealing != LEDGER_OK) {
         return NGX_ERROR;
     }
 
@@ -186,6 +167,43 @@ ngx_http_oauth_replay_keep(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     ngx_memcpy(ctx->exchange->print, &ctx->print,
                sizeof(ngx_http_oauth_print_t));
+
+    return NGX_OK;
+}
+
+
+/*
+ * The plain form: what the answer is ('F'orm or 'J'SON), the length of its
+ * Content-Type in one byte, the Content-Type, the text.
+ */
+
+ngx_int_t
+ngx_http_oauth_replay_plain(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *answer, ngx_str_t *plain)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_str_t  *type;
+
+    type = &r->headers_out.content_type;
+    len = 2 + type->len + answer->len;
+
+    if (type->len > 255 || len + LEDGER_SEAL_OVERHEAD > LEDGER_KEPT_MAX) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    plain->data = p;
+    plain->len = len;
+
+    *p++ = ctx->answer_form ? 'F' : 'J';
+    *p++ = (u_char) type->len;
+    p = ngx_cpymem(p, type->data, type->len);
+    ngx_memcpy(p, answer->data, answer->len);
 
     return NGX_OK;
 }
@@ -315,8 +333,7 @@ ngx_http_oauth_replay_open(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
                       ngx_http_oauth_slice(&ctx->presented), aad,
                       kept->sealed, plain->data, kept->sealed.len,
                       &plain->len)
-        != LEDGER_OK
-        || plain->len < 2 || plain->len < 2 + (size_t) plain->data[1])
+        != LEDGER_OK)
     {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "oauth gateway cannot open a kept answer of \"%V\"",
@@ -332,23 +349,43 @@ static ngx_int_t
 ngx_http_oauth_replay_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     const ledger_kept_t *kept, ngx_str_t *plain)
 {
-    json_t       *message;
-    uint64_t      age;
-    ngx_int_t     rc, changed;
-    ngx_str_t     type, text;
-    ledger_ms_t   now;
-    ledger_rc_t   parsed;
+    ngx_int_t  rc;
+    ngx_str_t  type, text;
 
-    type.len = plain->data[1];
-    type.data = ngx_pnalloc(r->pool, type.len);
-    if (type.data == NULL) {
-        return NGX_ERROR;
+    rc = ngx_http_oauth_replay_read(r, ctx, plain, &type, &text);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    ngx_memcpy(type.data, plain->data + 2, type.len);
+    ctx->connection_id = kept->connection;
+    ctx->action = ctx->wait_until ? NGX_HTTP_OAUTH_ACTION_JOIN
+                                    : NGX_HTTP_OAUTH_ACTION_REPLAY;
 
-    text.data = plain->data + 2 + type.len;
-    text.len = plain->len - 2 - type.len;
+    ngx_http_oauth_note(ctx, ctx->wait_until ? LEDGER_EVENT_JOINED
+                                             : LEDGER_EVENT_REPLAYED,
+                        kept->connection, 0);
+
+    return ngx_http_oauth_replay_give(r, ctx, kept->stored_at, 0, &type,
+                                      &text);
+}
+
+
+ngx_int_t
+ngx_http_oauth_replay_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *plain, ngx_str_t *type, ngx_str_t *text)
+{
+    json_t       *message;
+    ledger_rc_t   parsed;
+
+    if (plain->len < 2 || plain->len < 2 + (size_t) plain->data[1]) {
+        return NGX_DECLINED;
+    }
+
+    type->data = plain->data + 2;
+    type->len = plain->data[1];
+
+    text->data = type->data + type->len;
+    text->len = plain->len - 2 - type->len;
 
     message = json_object();
     if (message == NULL) {
@@ -360,37 +397,63 @@ ngx_http_oauth_replay_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ctx->answer_form = (plain->data[0] == 'F');
 
     parsed = ctx->answer_form
-             ? ledger_message_form(ngx_http_oauth_slice(&text), message, NULL)
-             : ledger_message_json(ngx_http_oauth_slice(&text), 0, message);
+             ? ledger_message_form(ngx_http_oauth_slice(text), message, NULL)
+             : ledger_message_json(ngx_http_oauth_slice(text), 0, message);
 
-    if (parsed != LEDGER_OK) {
-        return NGX_DECLINED;
-    }
+    return parsed == LEDGER_OK ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* Where nothing changes, the bytes are the provider's own. */
+
+ngx_int_t
+ngx_http_oauth_replay_give(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ledger_ms_t stored_at, ngx_uint_t changed, ngx_str_t *type,
+    ngx_str_t *text)
+{
+    u_char       *p;
+    uint64_t      age;
+    ngx_int_t     rc;
+    ngx_str_t     kind;
+    ledger_ms_t   now;
 
     now = ngx_http_oauth_now();
-    age = (now > kept->stored_at) ? (now - kept->stored_at) / 1000 : 0;
+    age = (now > stored_at) ? (now - stored_at) / 1000 : 0;
 
-    changed = age ? ngx_http_oauth_replay_age(message, age) : NGX_DECLINED;
-    if (changed == NGX_ERROR) {
+    if (age) {
+        rc = ngx_http_oauth_replay_age(ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
+                                       age);
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        changed = changed || rc == NGX_OK;
+    }
+
+    rc = ngx_http_oauth_exchange_set(r, ctx, changed, text);
+
+    if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    ctx->connection_id = kept->connection;
-    ctx->action = ctx->wait_until ? NGX_HTTP_OAUTH_ACTION_JOIN
-                                    : NGX_HTTP_OAUTH_ACTION_REPLAY;
+    /* what was unsealed is cleansed before it is sent */
 
-    ngx_http_oauth_note(ctx, ctx->wait_until ? LEDGER_EVENT_JOINED
-                                             : LEDGER_EVENT_REPLAYED,
-                        kept->connection, 0);
+    if (rc == NGX_DECLINED) {
+        p = ngx_pstrdup(r->pool, text);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
 
-    /* where nothing changes, the bytes are the provider's own */
-
-    rc = ngx_http_oauth_replay_text(r, ctx, changed == NGX_OK, &text);
-    if (rc != NGX_OK) {
-        return rc;
+        text->data = p;
     }
 
-    return ngx_http_oauth_replay_send(r, &type, &text);
+    kind.len = type->len;
+    kind.data = ngx_pstrdup(r->pool, type);
+    if (kind.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_oauth_replay_send(r, &kind, text);
 }
 
 
@@ -431,35 +494,6 @@ ngx_http_oauth_replay_age(json_t *message, uint64_t age)
 
     return json_object_set_new(message, "expires_in", new) == 0 ? NGX_OK
                                                                 : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_oauth_replay_text(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
-    ngx_uint_t changed, ngx_str_t *text)
-{
-    u_char     *p;
-    ngx_int_t   rc;
-
-    rc = ngx_http_oauth_exchange_set(r, ctx, text);
-
-    if (rc == NGX_DECLINED && changed) {
-        rc = ngx_http_oauth_exchange_write(r, ctx, text);
-    }
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    p = ngx_pnalloc(r->pool, text->len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, text->data, text->len);
-    text->data = p;
-
-    return NGX_OK;
 }
 
 

@@ -109,7 +109,7 @@ ngx_http_oauth_token_begin(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     ctx->body_drop = (lcf->token_mode.variable == NULL
                       && lcf->token_mode.constant
-                         == NGX_HTTP_OAUTH_MODE_REJECT);
+                         >= NGX_HTTP_OAUTH_MODE_REJECT);
 
     ngx_http_oauth_mask_log(r);
 
@@ -336,6 +336,10 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
     ctx = ngx_http_oauth_ctx(r);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
 
+    /* a request that has waited is decided anew, by its own token */
+
+    ngx_http_oauth_heal_again(r, ctx);
+
     if (ngx_http_oauth_token_owner(r, ctx) != NGX_OK
         || ngx_http_oauth_token_presented(r, ctx) != NGX_OK)
     {
@@ -355,6 +359,20 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
     if (ctx->undecided) {
         /* R1: only the provider knows which of two it kept */
         mode = ngx_min(mode, NGX_HTTP_OAUTH_MODE_FLAG);
+    }
+
+    if (mode == NGX_HTTP_OAUTH_MODE_HEAL) {
+
+        rc = ngx_http_oauth_heal_refresh(r, ctx);
+        if (rc == NGX_DONE) {
+            return ngx_http_oauth_heal_give(r, ctx);
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        mode = NGX_HTTP_OAUTH_MODE_REJECT;
     }
 
     if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE) {
@@ -577,6 +595,11 @@ ngx_http_oauth_token_settled(void *data, ngx_uint_t durable)
 static void
 ngx_http_oauth_token_marked(ngx_http_oauth_ctx_t *ctx, ngx_uint_t mode)
 {
+    if (ctx->lent) {
+        ctx->action = NGX_HTTP_OAUTH_ACTION_HEAL;
+        return;
+    }
+
     ctx->action = (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
                    && mode == NGX_HTTP_OAUTH_MODE_FLAG)
                   ? NGX_HTTP_OAUTH_ACTION_FLAG
@@ -604,7 +627,11 @@ ngx_http_oauth_token_forward(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     /* NGX_DECLINED: no handler of its own, the phase's handlers follow */
 
-    return r->content_handler ? r->content_handler(r) : NGX_DECLINED;
+    if (r->content_handler == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_oauth_heal_sent(r, ctx, r->content_handler(r));
 }
 
 

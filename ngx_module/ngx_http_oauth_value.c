@@ -19,6 +19,7 @@ static struct {
     { ngx_string("pass"), NGX_HTTP_OAUTH_MODE_PASS },
     { ngx_string("flag"), NGX_HTTP_OAUTH_MODE_FLAG },
     { ngx_string("reject"), NGX_HTTP_OAUTH_MODE_REJECT },
+    { ngx_string("heal"), NGX_HTTP_OAUTH_MODE_HEAL },
     { ngx_null_string, 0 }
 };
 
@@ -235,9 +236,11 @@ ngx_http_oauth_mode_parse(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t allowed,
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid mode \"%V\": it can be %s\"flag\", "
-                           "\"reject\" or a variable", word,
+                           "\"reject\"%s or a variable", word,
                            (allowed & (1 << NGX_HTTP_OAUTH_MODE_PASS))
-                           ? "\"pass\", " : "");
+                           ? "\"pass\", " : "",
+                           (allowed & (1 << NGX_HTTP_OAUTH_MODE_HEAL))
+                           ? ", \"heal\"" : "");
         return NGX_CONF_ERROR;
     }
 
@@ -271,6 +274,9 @@ ngx_http_oauth_mode(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
         if (word.len == 6 && ngx_strncmp(word.data, "reject", 6) == 0) {
             result = NGX_HTTP_OAUTH_MODE_REJECT;
+
+        } else if (word.len == 4 && ngx_strncmp(word.data, "heal", 4) == 0) {
+            result = NGX_HTTP_OAUTH_MODE_HEAL;
 
         } else if ((word.len == 4 && ngx_strncmp(word.data, "pass", 4) == 0)
                    || (word.len == 3 && ngx_strncmp(word.data, "off", 3) == 0))

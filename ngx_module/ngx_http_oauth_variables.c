@@ -106,7 +106,8 @@ static ngx_str_t  ngx_http_oauth_actions[] = {
     ngx_string("reject"),
     ngx_string("forward"),
     ngx_string("replay"),
-    ngx_string("join")
+    ngx_string("join"),
+    ngx_string("heal")
 };
 
 

@@ -13,6 +13,9 @@
 #include "ledger_decode.h"
 
 
+#define LEDGER_CREDENTIAL_BASIC  (LEDGER_TOKEN_TEXT_MAX / 4 * 3 + 2)
+
+
 static ledger_slice_t ledger_credential_scheme(ledger_slice_t value);
 static int ledger_credential_is_scheme(ledger_slice_t scheme,
     const char *name);
@@ -22,6 +25,8 @@ static ledger_slice_t ledger_credential_rest(ledger_slice_t value,
     size_t skip);
 static int ledger_credential_is_token(ledger_slice_t text);
 static int ledger_credential_is_visible(ledger_slice_t text);
+static ledger_rc_t ledger_credential_decode(ledger_slice_t value,
+    unsigned char *text, size_t *n);
 static ledger_rc_t ledger_credential_user(unsigned char *text, size_t len,
     ledger_slice_t *user);
 
@@ -197,26 +202,10 @@ ledger_credential_basic(ledger_slice_t value, unsigned char *name,
 {
     size_t          n;
     ledger_rc_t     rc;
-    ledger_slice_t  scheme, rest, user;
-    unsigned char   text[LEDGER_TOKEN_TEXT_MAX / 4 * 3 + 2];
+    ledger_slice_t  user;
+    unsigned char   text[LEDGER_CREDENTIAL_BASIC];
 
-    scheme = ledger_credential_scheme(value);
-
-    if (!ledger_credential_is_scheme(scheme, "Basic")) {
-        return LEDGER_NOT_FOUND;
-    }
-
-    rest = ledger_credential_rest(value, scheme.len);
-
-    if (rest.len == 0 || value.data[scheme.len] != ' ') {
-        return LEDGER_MALFORMED;
-    }
-
-    if (rest.len > LEDGER_TOKEN_TEXT_MAX) {
-        return LEDGER_LIMIT;
-    }
-
-    rc = ledger_decode_base64(rest, LEDGER_BASE64, text, &n);
+    rc = ledger_credential_decode(value, text, &n);
 
     if (rc == LEDGER_OK) {
         rc = ledger_credential_user(text, n, &user);
@@ -235,6 +224,55 @@ ledger_credential_basic(ledger_slice_t value, unsigned char *name,
     OPENSSL_cleanse(text, sizeof(text));
 
     return rc;
+}
+
+
+int
+ledger_credential_password(ledger_slice_t value)
+{
+    int             found;
+    size_t          n;
+    unsigned char   text[LEDGER_CREDENTIAL_BASIC];
+    unsigned char  *colon;
+
+    found = 0;
+
+    if (ledger_credential_decode(value, text, &n) == LEDGER_OK) {
+        colon = memchr(text, ':', n);
+        found = colon != NULL && colon + 1 < text + n;
+    }
+
+    OPENSSL_cleanse(text, sizeof(text));
+
+    return found;
+}
+
+
+/* "text" takes LEDGER_CREDENTIAL_BASIC bytes. */
+
+static ledger_rc_t
+ledger_credential_decode(ledger_slice_t value, unsigned char *text, size_t *n)
+{
+    ledger_slice_t  scheme, rest;
+
+    *n = 0;
+    scheme = ledger_credential_scheme(value);
+
+    if (!ledger_credential_is_scheme(scheme, "Basic")) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    rest = ledger_credential_rest(value, scheme.len);
+
+    if (rest.len == 0 || value.data[scheme.len] != ' ') {
+        return LEDGER_MALFORMED;
+    }
+
+    if (rest.len > LEDGER_TOKEN_TEXT_MAX) {
+        return LEDGER_LIMIT;
+    }
+
+    return ledger_decode_base64(rest, LEDGER_BASE64, text, n);
 }
 
 

@@ -58,6 +58,10 @@ int ledger_credential_plain(ledger_slice_t text);
 LEDGER_MUST_USE ledger_rc_t ledger_credential_basic(ledger_slice_t value,
     unsigned char *name, size_t size, size_t *len);
 
+/* Whether the value is that of HTTP Basic, with a password in it. */
+
+int ledger_credential_password(ledger_slice_t value);
+
 
 #pragma GCC visibility pop
 

@@ -309,6 +309,41 @@ test_basic(void **state)
 
 
 static void
+test_password(void **state)
+{
+    size_t          i;
+    ledger_slice_t  copy;
+
+    static const struct {
+        const char  *value;
+        int          found;
+    } values[] = {
+        { "Basic YWJjOmQ=", 1 },             /* abc:d */
+        { "basic YWJjOmQ=", 1 },
+        { "Basic YWJjOg==", 0 },             /* abc: */
+        { "Basic YWJj", 0 },                 /* abc */
+        { "Basic OmQ=", 1 },                 /* :d */
+        { "Basic", 0 },
+        { "Basic ****", 0 },
+        { "Bearer YWJjOmQ=", 0 },
+        { "", 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        copy = copy_of(values[i].value, strlen(values[i].value));
+
+        if (ledger_credential_password(copy) != values[i].found) {
+            fail_msg("\"%s\"", values[i].value);
+        }
+
+        copy_free(copy);
+    }
+}
+
+
+static void
 test_basic_length(void **state)
 {
     char            text[6 + LEDGER_TOKEN_TEXT_MAX + 4];
@@ -386,6 +421,7 @@ main(void)
         cmocka_unit_test(test_token_length),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_basic),
+        cmocka_unit_test(test_password),
         cmocka_unit_test(test_basic_length),
         cmocka_unit_test(test_cut_at_every_byte),
     };

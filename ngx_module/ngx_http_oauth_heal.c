@@ -1,0 +1,693 @@
+
+/*
+ * Copyright (C) The OAuth gateway authors
+ */
+
+
+#include "ngx_http_oauth_gateway.h"
+
+
+/*
+ * An access token is given to a runner that refreshes only while it is good
+ * for a quarter of its life, or a minute: else the runner would be back at
+ * once.
+ */
+#define NGX_HTTP_OAUTH_HEAL_MARGIN  60000
+
+
+static ngx_uint_t ngx_http_oauth_heal_good(ngx_http_oauth_ctx_t *ctx);
+static ngx_uint_t ngx_http_oauth_heal_plain(ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_heal_read(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_heal_present(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_heal_body(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
+static ngx_int_t ngx_http_oauth_heal_write(ngx_http_request_t *r,
+    json_t *message, ngx_uint_t json, ngx_str_t *text);
+static ngx_int_t ngx_http_oauth_heal_put_body(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
+static ngx_uint_t ngx_http_oauth_heal_call_mode(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static ngx_table_elt_t *ngx_http_oauth_heal_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_oauth_heal_content(ngx_http_request_t *r);
+static ngx_int_t ngx_http_oauth_heal_put_header(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static void ngx_http_oauth_heal_forget(ngx_http_request_t *r,
+    ngx_table_elt_t *h);
+static ngx_int_t ngx_http_oauth_heal_in_place(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+static void ngx_http_oauth_heal_cleanup(void *data);
+
+
+ngx_int_t
+ngx_http_oauth_heal_refresh(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if ((ctx->problem != NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED
+         && ctx->problem != NGX_HTTP_OAUTH_PROBLEM_ROTATED)
+        || !ctx->refresh || !ctx->named)
+    {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_oauth_lend_find(r, ctx, 1);
+
+    if (rc == NGX_OK && ngx_http_oauth_heal_plain(ctx)
+        && ngx_http_oauth_heal_good(ctx))
+    {
+        rc = ngx_http_oauth_heal_read(r, ctx);
+
+    } else if (rc == NGX_OK) {
+        rc = ngx_http_oauth_heal_present(r, ctx);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_oauth_lend_cleanup(ctx);
+    }
+
+    return rc;
+}
+
+
+/* Whether the access token is worth being given. */
+
+static ngx_uint_t
+ngx_http_oauth_heal_good(ngx_http_oauth_ctx_t *ctx)
+{
+    ledger_ms_t             now, life, margin;
+    ngx_http_oauth_lent_t  *lent;
+
+    lent = ctx->lent;
+
+    if (lent->access.len == 0) {
+        return 0;
+    }
+
+    if (lent->expires_at == 0 || lent->refresh.len == 0) {
+        return 1;
+    }
+
+    now = ngx_http_oauth_now();
+    life = lent->expires_at - ngx_min(lent->stored_at, lent->expires_at);
+    margin = ngx_min(life / 4, NGX_HTTP_OAUTH_HEAL_MARGIN);
+
+    return lent->expires_at > now + margin;
+}
+
+
+/* A request for something else than all has an exchange of its own. */
+
+static ngx_uint_t
+ngx_http_oauth_heal_plain(ngx_http_oauth_ctx_t *ctx)
+{
+    json_t  *request;
+
+    request = ctx->sources[NGX_HTTP_OAUTH_REQUEST];
+
+    return json_object_get(request, "scope") == NULL
+           && json_object_get(request, "resource") == NULL
+           && json_object_get(request, "audience") == NULL;
+}
+
+
+/* NGX_DONE: the answer is ready; NGX_DECLINED; NGX_ERROR. */
+
+static ngx_int_t
+ngx_http_oauth_heal_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    json_t                 *message, *presented;
+    ngx_int_t               rc;
+    ngx_http_oauth_lent_t  *lent;
+
+    lent = ctx->lent;
+
+    rc = ngx_http_oauth_replay_read(r, ctx, &lent->answer, &lent->type,
+                                    &lent->text);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    message = ctx->sources[NGX_HTTP_OAUTH_RESPONSE];
+    presented = json_stringn((char *) ctx->presented.data,
+                             ctx->presented.len);
+
+    if (json_object_set_new(message, "refresh_token", presented) != 0) {
+        return NGX_ERROR;
+    }
+
+    /* it spoke of the log-in of another connection */
+
+    (void) json_object_del(message, "id_token");
+
+    lent->presented = ctx->presented;
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_oauth_heal_give(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_http_oauth_lent_t  *lent;
+
+    lent = ctx->lent;
+
+    ctx->problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
+    ctx->action = NGX_HTTP_OAUTH_ACTION_HEAL;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "oauth gateway answered a refresh of connection \"%uL\" of "
+                  "\"%V\" from connection \"%uL\"", ctx->connection_id,
+                  &ctx->provider->name, lent->connection);
+
+    ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
+
+    return ngx_http_oauth_replay_give(r, ctx, lent->stored_at, 1,
+                                      &lent->type, &lent->text);
+}
+
+
+/* The live connection's refresh token takes the place of the presented. */
+
+static ngx_int_t
+ngx_http_oauth_heal_present(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_int_t               rc;
+    ngx_str_t               text;
+    ngx_http_oauth_lent_t  *lent;
+
+    lent = ctx->lent;
+
+    if (lent->refresh.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_oauth_heal_body(r, ctx, &text);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_oauth_heal_put_body(r, ctx, &text);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    lent->presented = ctx->presented;
+
+    if (ctx->flying
+        && ngx_memcmp(&ctx->flight_token, &lent->refresh_id,
+                      sizeof(ledger_token_id_t))
+           != 0)
+    {
+        /* what it flew for has been rotated meanwhile */
+        ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
+    }
+
+    ctx->presented = lent->refresh;
+    ctx->token = lent->refresh_id;
+    ctx->problem = NGX_HTTP_OAUTH_PROBLEM_NONE;
+    ctx->action = NGX_HTTP_OAUTH_ACTION_HEAL;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "oauth gateway refreshes connection \"%uL\" of \"%V\" for "
+                  "connection \"%uL\"", lent->connection,
+                  &ctx->provider->name, ctx->connection_id);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The body with the other token.  One that stands in the query string is
+ * not replaced: a URI finds its way into logs.
+ */
+
+static ngx_int_t
+ngx_http_oauth_heal_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *text)
+{
+    char             buf[LEDGER_SCALAR_MAX];
+    json_t          *message;
+    ngx_int_t        rc;
+    ngx_uint_t       json;
+    ledger_rc_t      parsed;
+    ledger_slice_t   body, found;
+
+    message = json_object();
+    if (message == NULL) {
+        return NGX_ERROR;
+    }
+
+    body = ngx_http_oauth_slice(&ctx->body);
+
+    json = r->headers_in.content_type
+           && ngx_http_oauth_media_type(&r->headers_in.content_type->value,
+                                        "application/json");
+
+    parsed = json ? ledger_message_json(body, 1, message)
+                  : ledger_message_form(body, message, NULL);
+
+    rc = NGX_DECLINED;
+
+    if (parsed == LEDGER_OK
+        && ledger_message_member(message, ledger_slice("refresh_token"), buf,
+                                 &found)
+           == LEDGER_OK
+        && found.len == ctx->presented.len
+        && CRYPTO_memcmp(found.data, ctx->presented.data, found.len) == 0
+        && ledger_message_replace(message, ledger_slice("refresh_token"),
+                                  ngx_http_oauth_slice(&ctx->lent->refresh))
+           == LEDGER_OK)
+    {
+        rc = ngx_http_oauth_heal_write(r, message, json, text);
+    }
+
+    json_decref(message);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_heal_write(ngx_http_request_t *r, json_t *message,
+    ngx_uint_t json, ngx_str_t *text)
+{
+    char         *out;
+    size_t        len;
+    ledger_rc_t   rc;
+
+    rc = json ? ledger_message_write_json(message, &out, &len)
+              : ledger_message_write_form(message, &out, &len);
+
+    if (rc != LEDGER_OK) {
+        return (rc == LEDGER_NOMEM) ? NGX_ERROR : NGX_DECLINED;
+    }
+
+    text->len = len;
+    text->data = ngx_pnalloc(r->pool, len);
+
+    if (text->data) {
+        ngx_memcpy(text->data, out, len);
+    }
+
+    ngx_explicit_memzero(out, len);
+    free(out);
+
+    return text->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_heal_put_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_str_t *text)
+{
+    ngx_buf_t              *b;
+    ngx_chain_t            *cl;
+    ngx_http_oauth_lent_t  *lent;
+
+    lent = ctx->lent;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->temporary = 1;
+    b->last_buf = 1;
+    b->start = text->data;
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->end = b->last;
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    if (ngx_http_oauth_heal_in_place(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    lent->body = r->request_body->bufs;
+    lent->content_length = r->headers_in.content_length_n;
+
+    r->request_body->bufs = cl;
+    r->headers_in.content_length_n = text->len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_oauth_heal_answer(ngx_http_oauth_ctx_t *ctx)
+{
+    json_t  *message;
+
+    message = ctx->sources[NGX_HTTP_OAUTH_RESPONSE];
+
+    if (ctx->lent == NULL || ctx->lent->presented.len == 0
+        || json_object_get(message, "refresh_token") == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    return json_object_set_new(message, "refresh_token",
+                            json_stringn((char *) ctx->lent->presented.data,
+                                         ctx->lent->presented.len))
+           == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_uint_t
+ngx_http_oauth_heal_call(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_uint_t  mode;
+
+    mode = ngx_http_oauth_heal_call_mode(r, ctx);
+
+    if (mode != NGX_HTTP_OAUTH_MODE_HEAL) {
+        ngx_http_oauth_lend_cleanup(ctx);
+    }
+
+    if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE
+        && mode != NGX_HTTP_OAUTH_MODE_HEAL)
+    {
+        /* rotated: the provider's 401 makes the runner refresh */
+        return NGX_HTTP_OAUTH_MODE_PASS;
+    }
+
+    return mode;
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_heal_call_mode(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    /* a refresh token is no credential here, and must not become one */
+
+    if (ctx->kind != LEDGER_ACCESS
+        || (ctx->problem != NGX_HTTP_OAUTH_PROBLEM_NONE
+            && ctx->problem != NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED))
+    {
+        return NGX_HTTP_OAUTH_MODE_REJECT;
+    }
+
+    if (ctx->provider->integration_users
+        && ngx_http_oauth_other_user(r, ctx,
+                                     &ngx_http_oauth_connection(ctx)->user,
+                                     &ngx_http_oauth_connection(ctx)->login))
+    {
+        return NGX_HTTP_OAUTH_MODE_REJECT;
+    }
+
+    if (ngx_http_oauth_lend_find(r, ctx, 0) != NGX_OK
+        || r->content_handler == NULL
+        || ngx_http_oauth_heal_header(r) == NULL)
+    {
+        return NGX_HTTP_OAUTH_MODE_REJECT;
+    }
+
+    /*
+     * A token that has run out is not made good by heal: the provider's 401
+     * makes the runner refresh, and that is healed.
+     */
+
+    if ((ctx->token_expires_at
+         && ctx->token_expires_at <= ngx_http_oauth_now())
+        || (ctx->lent->access.len == 0 && ctx->lent->refresh.len))
+    {
+        return NGX_HTTP_OAUTH_MODE_FLAG;
+    }
+
+    if (ctx->lent->access.len == 0) {
+        return NGX_HTTP_OAUTH_MODE_REJECT;
+    }
+
+    /* allow, deny and the auth modules see what the runner sent */
+
+    ctx->content_handler = r->content_handler;
+    r->content_handler = ngx_http_oauth_heal_content;
+
+    return NGX_HTTP_OAUTH_MODE_HEAL;
+}
+
+
+/*
+ * The one field that the token stands in; NULL: it cannot be replaced.  A
+ * DPoP token is bound to the runner's own key.
+ */
+
+static ngx_table_elt_t *
+ngx_http_oauth_heal_header(ngx_http_request_t *r)
+{
+    ngx_uint_t                  n;
+    ngx_table_elt_t            *h;
+    ngx_http_complex_value_t   *cv;
+    ngx_http_oauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
+
+    if (!ngx_http_oauth_heal_replaces(lcf)) {
+        return NULL;
+    }
+
+    if (lcf->token_from == NULL) {
+        h = r->headers_in.authorization;
+        n = 1;
+
+    } else {
+        cv = lcf->token_from->elts;
+        h = ngx_http_oauth_header_variable(r, &cv->value, &n);
+    }
+
+    if (h == NULL || n != 1
+        || ngx_strncasecmp(h->value.data, (u_char *) "DPoP ", 5) == 0)
+    {
+        return NULL;
+    }
+
+    return h;
+}
+
+
+ngx_uint_t
+ngx_http_oauth_heal_replaces(ngx_http_oauth_loc_conf_t *lcf)
+{
+    ngx_http_complex_value_t  *cv;
+
+    if (lcf->token_field.len) {
+        return 0;
+    }
+
+    if (lcf->token_from == NULL) {
+        return 1;
+    }
+
+    cv = lcf->token_from->elts;
+
+    return lcf->token_from->nelts == 1
+           && ngx_http_oauth_header_is_variable(&cv->value);
+}
+
+
+static ngx_int_t
+ngx_http_oauth_heal_content(ngx_http_request_t *r)
+{
+    ngx_http_oauth_ctx_t  *ctx;
+
+    ctx = ngx_http_oauth_ctx(r);
+
+    r->content_handler = ctx->content_handler;
+
+    if (ngx_http_oauth_heal_put_header(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "oauth gateway healed a call of connection \"%uL\" of "
+                  "\"%V\" with the token of connection \"%uL\"",
+                  ctx->connection_id, &ctx->provider->name,
+                  ctx->lent->connection);
+
+    return ngx_http_oauth_heal_sent(r, ctx, r->content_handler(r));
+}
+
+
+static ngx_int_t
+ngx_http_oauth_heal_put_header(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    u_char                 *p;
+    size_t                  scheme;
+    ledger_slice_t          token;
+    ngx_table_elt_t        *h;
+    ngx_http_oauth_lent_t  *lent;
+
+    lent = ctx->lent;
+
+    h = ngx_http_oauth_heal_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* what stands before the token stays: the scheme, if there is one */
+
+    scheme = 0;
+
+    if (ledger_credential_token(ngx_http_oauth_slice(&h->value), &token)
+        == LEDGER_OK)
+    {
+        scheme = token.data - h->value.data;
+    }
+
+    p = ngx_pnalloc(r->pool, scheme + lent->access.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_oauth_heal_in_place(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    lent->header = h;
+    lent->value = h->value;
+
+    h->value.data = p;
+    h->value.len = scheme + lent->access.len;
+
+    p = ngx_cpymem(p, lent->value.data, scheme);
+    p = ngx_cpymem(p, lent->access.data, lent->access.len);
+    *p = '\0';
+
+    ngx_http_oauth_heal_forget(r, h);
+
+    return NGX_OK;
+}
+
+
+/* A variable that was read from the field holds what it held then. */
+
+static void
+ngx_http_oauth_heal_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+    ngx_str_t                   name;
+    ngx_uint_t                  i, k;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (v[i].name.len != h->key.len + sizeof("http_") - 1
+            || ngx_strncmp(v[i].name.data, "http_", sizeof("http_") - 1) != 0)
+        {
+            continue;
+        }
+
+        name.data = v[i].name.data + sizeof("http_") - 1;
+
+        for (k = 0; k < h->key.len; k++) {
+            if (name.data[k] != (h->key.data[k] == '-'
+                                 ? '_' : ngx_tolower(h->key.data[k])))
+            {
+                break;
+            }
+        }
+
+        if (k == h->key.len) {
+            r->variables[i].valid = 0;
+            r->variables[i].not_found = 0;
+        }
+    }
+}
+
+
+/* nginx runs the cleanups of a request before it is logged. */
+
+static ngx_int_t
+ngx_http_oauth_heal_in_place(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_http_cleanup_t  *cln;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_oauth_heal_cleanup;
+    cln->data = ctx;
+
+    ctx->lent->in_place = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_oauth_heal_cleanup(void *data)
+{
+    ngx_http_oauth_ctx_t *ctx = data;
+
+    ngx_http_oauth_heal_restore(ctx->request, ctx);
+}
+
+
+void
+ngx_http_oauth_heal_restore(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_http_oauth_lent_t  *lent;
+
+    lent = ctx->lent;
+
+    if (lent == NULL || !lent->in_place) {
+        return;
+    }
+
+    lent->in_place = 0;
+
+    if (lent->header) {
+        ngx_explicit_memzero(lent->header->value.data,
+                             lent->header->value.len);
+        lent->header->value = lent->value;
+        ngx_http_oauth_heal_forget(r, lent->header);
+        return;
+    }
+
+    r->request_body->bufs = lent->body;
+    r->headers_in.content_length_n = lent->content_length;
+}
+
+
+void
+ngx_http_oauth_heal_again(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    ngx_http_oauth_heal_restore(r, ctx);
+
+    if (ctx->lent && ctx->lent->presented.len) {
+        ctx->presented = ctx->lent->presented;
+    }
+
+    ngx_http_oauth_lend_cleanup(ctx);
+}
+
+
+/* Where the request for the provider is written, the tokens are in it. */
+
+ngx_int_t
+ngx_http_oauth_heal_sent(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    if (r->upstream && r->upstream->request_bufs) {
+        ngx_http_oauth_heal_restore(r, ctx);
+    }
+
+    return rc;
+}
