@@ -58,6 +58,7 @@ static void ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w,
 static void ngx_http_oauth_commit_tell(ngx_http_oauth_commit_t *commit,
     ngx_uint_t durable);
 static void ngx_http_oauth_commit_timer(ngx_event_t *ev);
+static void ngx_http_oauth_commit_drop(ngx_http_oauth_writer_t *w);
 
 
 static ngx_http_oauth_writer_t  *ngx_http_oauth_writer;
@@ -366,7 +367,6 @@ ngx_http_oauth_commit_init(ngx_cycle_t *cycle)
 void
 ngx_http_oauth_commit_flush(ngx_cycle_t *cycle)
 {
-    ngx_queue_t              *q;
     ngx_http_oauth_writer_t  *w;
 
     w = ngx_http_oauth_writer;
@@ -392,10 +392,7 @@ ngx_http_oauth_commit_flush(ngx_cycle_t *cycle)
 
     while (!ngx_queue_empty(&w->waiting)) {
 
-        while (!ngx_queue_empty(&w->writing)) {
-            q = ngx_queue_head(&w->writing);
-            ngx_queue_remove(q);
-        }
+        ngx_http_oauth_commit_drop(w);
 
         if (ngx_http_oauth_commit_gather(w) != NGX_OK) {
             break;
@@ -411,6 +408,22 @@ ngx_http_oauth_commit_flush(ngx_cycle_t *cycle)
         }
     }
 
+    ngx_http_oauth_commit_drop(w);
     ledger_effects_free(&w->effects);
     ngx_http_oauth_writer = NULL;
+}
+
+
+/* Nobody is left to be told what became of them. */
+
+static void
+ngx_http_oauth_commit_drop(ngx_http_oauth_writer_t *w)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&w->writing)) {
+        q = ngx_queue_head(&w->writing);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, ngx_http_oauth_commit_t, queue));
+    }
 }

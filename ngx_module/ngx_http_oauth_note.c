@@ -77,7 +77,7 @@ ngx_http_oauth_note(ngx_http_oauth_ctx_t *ctx, ngx_uint_t event,
     note->other = other;
     note->owner_len = 0;
 
-    if (ctx && ctx->owner.len <= LEDGER_IDENTITY_MAX) {
+    if (ctx && ctx->owner.len && ctx->owner.len <= LEDGER_IDENTITY_MAX) {
         note->owner_len = ctx->owner.len;
         ngx_memcpy(note->owner, ctx->owner.data, ctx->owner.len);
     }
