@@ -9,6 +9,7 @@ CORE := $(wildcard ngx_module/ledger/*.c)
 UNIT := $(shell grep -lsw 'main(.*)$$' t/unit/*.c)
 HELP := $(filter-out $(UNIT),$(wildcard t/unit/*.c))
 FUZZ := $(wildcard t/fuzz/fuzz_*.c)
+BENCH := $(wildcard bench/*.c)
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 programs = $(patsubst %.c,$(OUT)/%,$(1))
@@ -41,6 +42,8 @@ unit-names:
 
 fuzz: $(call programs,$(FUZZ))
 
+bench: $(call programs,$(BENCH))
+
 $(OUT)/%.o: %.c util/core.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
@@ -48,10 +51,10 @@ $(OUT)/%.o: %.c util/core.mk
 $(call programs,$(UNIT)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE) $(HELP))
 	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ -lcmocka $(LIBS)
 
-$(call programs,$(FUZZ)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE))
+$(call programs,$(FUZZ) $(BENCH)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE))
 	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ $(LIBS)
 
-.PHONY: unit unit-names fuzz
+.PHONY: unit unit-names fuzz bench
 .SECONDARY:
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
