@@ -54,6 +54,7 @@ ngx_http_oauth_capture_header(ngx_http_request_t *r,
     if (r->headers_out.content_length_n > NGX_HTTP_OAUTH_ANSWER_MAX) {
         ctx->released = 1;
         ctx->unrecorded = 1;
+        ctx->unparsed = 1;
         ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_UNRECORDED);
         return NGX_DECLINED;
     }
@@ -119,6 +120,7 @@ ngx_http_oauth_capture_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
             /* no token answer is as large: it goes on as it comes */
 
             ctx->unrecorded = 1;
+            ctx->unparsed = 1;
             ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_UNRECORDED);
 
             return ngx_http_oauth_capture_release(r, ctx, cl);
@@ -177,6 +179,7 @@ ngx_http_oauth_capture_complete(ngx_http_request_t *r,
 
     } else {
         ctx->unrecorded = 1;
+        ctx->unparsed = (rc == NGX_ABORT);
         ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_UNRECORDED);
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -313,6 +316,7 @@ ngx_http_oauth_capture_committed(void *data, ngx_uint_t durable)
 
     if (durable) {
         ctx->unrecorded = 0;
+        ctx->recorded = 1;
 
         if (ctx->lent == NULL) {
             ctx->connection_id =

@@ -41,6 +41,8 @@ typedef struct {
     ledger_t                   *ledger;
     ledger_effects_t            effects;
     ledger_rc_t                 rc;
+    uint64_t                    started;  /* monotonic, in microseconds */
+    uint64_t                    took;
     ledger_record_t             records[NGX_HTTP_OAUTH_BATCH_MAX];
     unsigned                    busy:1;
     unsigned                    probe:1;  /* of an empty batch */
@@ -55,6 +57,8 @@ static void ngx_http_oauth_commit_thread(void *data, ngx_log_t *log);
 static void ngx_http_oauth_commit_done(ngx_event_t *ev);
 static void ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w,
     ngx_log_t *log);
+static void ngx_http_oauth_commit_lost(ngx_http_oauth_writer_t *w);
+static uint64_t ngx_http_oauth_commit_clock(void);
 static void ngx_http_oauth_commit_tell(ngx_http_oauth_commit_t *commit,
     ngx_uint_t durable);
 static void ngx_http_oauth_commit_timer(ngx_event_t *ev);
@@ -170,6 +174,7 @@ ngx_http_oauth_commit_start(ngx_http_oauth_writer_t *w, ngx_log_t *log)
 
     w->busy = 1;
     w->written = 0;
+    w->started = ngx_http_oauth_commit_clock();
 
     /* an exiting worker waits for timers, but not for tasks */
     ngx_add_timer(&w->timer, NGX_HTTP_OAUTH_COMMIT_WAIT);
@@ -243,6 +248,8 @@ ngx_http_oauth_commit_thread(void *data, ngx_log_t *log)
         w->rc = ledger_apply(w->ledger, w->records, w->n, &w->effects);
     }
 
+    w->took = ngx_http_oauth_commit_clock() - w->started;
+
     ngx_memory_barrier();
 
     w->written = 1;
@@ -279,10 +286,16 @@ ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w, ngx_log_t *log)
             }
         }
 
+        if (w->n) {
+            ngx_http_oauth_count_commit((ngx_uint_t) w->took);
+        }
+
+        ngx_http_oauth_count_effects(&w->effects);
         ngx_http_oauth_report(&w->effects, log);
         ngx_http_oauth_note_effects(&w->effects);
 
     } else {
+        ngx_http_oauth_commit_lost(w);
         ngx_http_oauth_store_failed(w->rc, log);
     }
 
@@ -314,6 +327,50 @@ ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w, ngx_log_t *log)
 
         ngx_http_oauth_commit_tell(commit, durable);
     }
+}
+
+
+/*
+ * What the provider's answers would have taught: no request waits for these,
+ * and so none tells that they are lost.
+ */
+
+static void
+ngx_http_oauth_commit_lost(ngx_http_oauth_writer_t *w)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < w->n; i++) {
+
+        switch (w->records[i].kind) {
+
+        case LEDGER_BINDING:
+        case LEDGER_ANSWER:
+        case LEDGER_REFUSAL:
+            n++;
+            break;
+
+        default:
+            break;
+        }
+    }
+
+    ngx_http_oauth_count_lost(n);
+}
+
+
+/* nginx's own monotonic time is cached, and counts milliseconds. */
+
+static uint64_t
+ngx_http_oauth_commit_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
 
@@ -401,6 +458,7 @@ ngx_http_oauth_commit_flush(ngx_cycle_t *cycle)
         ngx_http_oauth_commit_thread(w, cycle->log);
 
         if (w->rc != LEDGER_OK) {
+            ngx_http_oauth_count_lost(w->n);
             ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
                           "oauth gateway lost %ui records at exit: %s", w->n,
                           ngx_http_oauth_store_error(w->rc));

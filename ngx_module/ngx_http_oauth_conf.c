@@ -36,6 +36,8 @@ ngx_http_oauth_create_main_conf(ngx_conf_t *cf)
      *     mcf->providers = NULL;
      *     mcf->keyring = NULL;
      *     mcf->pool = NULL;
+     *     mcf->flights = NULL;
+     *     mcf->counters = NULL;
      *     mcf->used = 0;
      */
 
@@ -511,6 +513,7 @@ ngx_http_oauth_named(ngx_conf_t *cf)
     }
 
     mcf->used = 1;
+    p->used = 1;
 
     return p;
 }

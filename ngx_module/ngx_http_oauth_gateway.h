@@ -62,7 +62,8 @@ typedef enum {
     NGX_HTTP_OAUTH_ACTION_FORWARD,
     NGX_HTTP_OAUTH_ACTION_REPLAY,
     NGX_HTTP_OAUTH_ACTION_JOIN,
-    NGX_HTTP_OAUTH_ACTION_HEAL
+    NGX_HTTP_OAUTH_ACTION_HEAL,
+    NGX_HTTP_OAUTH_ACTIONS
 } ngx_http_oauth_action_e;
 
 
@@ -151,6 +152,9 @@ typedef struct {
 } ngx_http_oauth_refusal_conf_t;
 
 
+typedef struct ngx_http_oauth_counters_s  ngx_http_oauth_counters_t;
+
+
 /*
  * One oauth_provider block.  Arrays of VALUEs are ngx_array_t of
  * ngx_http_complex_value_t; NULL: not configured.
@@ -197,6 +201,9 @@ typedef struct {
 
     u_char                        *file;    /* where the block stands */
     ngx_uint_t                     line;
+
+    ngx_http_oauth_counters_t     *counters;    /* shared; NULL: not used */
+    ngx_uint_t                     used;    /* unsigned  used:1; by locations */
 } ngx_http_oauth_provider_t;
 
 
@@ -211,6 +218,7 @@ typedef struct {
     ledger_keyring_t              *keyring;
     ngx_thread_pool_t             *pool;
     ngx_shm_zone_t                *flights;
+    ngx_shm_zone_t                *counters;
     ngx_uint_t                     used;       /* unsigned  used:1; */
 } ngx_http_oauth_main_conf_t;
 
@@ -391,6 +399,9 @@ typedef struct {
     unsigned                       holding:1;
     unsigned                       released:1;
     unsigned                       truncated:1;
+    unsigned                       judged:1;   /* a call, by the guard */
+    unsigned                       recorded:1; /* its record is durable */
+    unsigned                       unparsed:1; /* an answer not understood */
     unsigned                       unrecorded:1; /* answer to be marked so */
     unsigned                       answer_form:1; /* not JSON */
     unsigned                       local:1;    /* the gateway answers */
@@ -517,9 +528,10 @@ ngx_uint_t ngx_http_oauth_mode(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_oauth_variables_add(ngx_conf_t *cf);
 
-/* The verdict's word, for variables and marks alike; empty for 0. */
+/* The word of a verdict or an action; empty for 0. */
 
 ngx_str_t *ngx_http_oauth_verdict_word(ngx_uint_t verdict);
+ngx_str_t *ngx_http_oauth_action_word(ngx_uint_t action);
 
 
 /* ngx_http_oauth_members.c: members of messages, by prefix and oauth_json */
@@ -1109,6 +1121,10 @@ char *ngx_http_oauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ledger_t *ngx_http_oauth_store(void);
 const ledger_keyring_t *ngx_http_oauth_store_keyring(void);
 ngx_uint_t ngx_http_oauth_store_writable(void);
+
+/* Why it cannot be opened or written; LEDGER_OK: it can. */
+
+ledger_rc_t ngx_http_oauth_store_trouble(void);
 void ngx_http_oauth_store_failed(ledger_rc_t rc, ngx_log_t *log);
 void ngx_http_oauth_store_succeeded(void);
 const char *ngx_http_oauth_store_error(ledger_rc_t rc);
@@ -1174,6 +1190,34 @@ ngx_int_t ngx_http_oauth_commit_init(ngx_cycle_t *cycle);
 void ngx_http_oauth_commit_flush(ngx_cycle_t *cycle);
 
 ledger_ms_t ngx_http_oauth_now(void);
+
+
+/* ngx_http_oauth_counters.c: what is counted, see its header */
+
+ngx_int_t ngx_http_oauth_count_zone(ngx_conf_t *cf,
+    ngx_http_oauth_main_conf_t *mcf);
+void ngx_http_oauth_count_init_process(ngx_http_oauth_main_conf_t *mcf);
+
+/* The log phase, and what the guard has decided of a call. */
+
+ngx_int_t ngx_http_oauth_count_handler(ngx_http_request_t *r);
+void ngx_http_oauth_count_judged(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * Commits: how long one took that is durable, what it changed, and how many
+ * records are lost for which no request waits.
+ */
+
+void ngx_http_oauth_count_commit(ngx_uint_t us);
+void ngx_http_oauth_count_effects(const ledger_effects_t *effects);
+void ngx_http_oauth_count_lost(ngx_uint_t n);
+
+
+/* ngx_http_oauth_metrics.c and ngx_http_oauth_health.c: for monitoring */
+
+ngx_int_t ngx_http_oauth_metrics_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_oauth_health_handler(ngx_http_request_t *r);
 
 
 /* ngx_http_oauth_report.c: what the log says of a change */

@@ -274,6 +274,13 @@ ngx_http_oauth_postconfiguration(ngx_conf_t *cf)
     h[1] = ngx_http_oauth_revocation_handler;
     h[2] = ngx_http_oauth_token_endpoint_handler;
 
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_oauth_count_handler;
+
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_oauth_header_filter;
 

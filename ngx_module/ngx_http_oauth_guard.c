@@ -559,6 +559,7 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     if (mode == NGX_HTTP_OAUTH_MODE_REJECT) {
         ctx->action = NGX_HTTP_OAUTH_ACTION_REJECT;
+        ngx_http_oauth_count_judged(r, ctx);
 
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "oauth gateway refused a call to \"%V\": %V, connection "
@@ -574,6 +575,8 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
                   : (mode == NGX_HTTP_OAUTH_MODE_FLAG)
                   ? NGX_HTTP_OAUTH_ACTION_FLAG
                   : NGX_HTTP_OAUTH_ACTION_PASS;
+
+    ngx_http_oauth_count_judged(r, ctx);
 
     if (lcf->check) {
         /* what follows is learnt from the call itself and its answer */

@@ -207,6 +207,7 @@ ngx_http_oauth_provider_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     p->name = value[1];
+    p->used = 0;
     p->file = cf->conf_file->file.name.data;
     p->line = cf->conf_file->line;
 

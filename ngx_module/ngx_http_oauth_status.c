@@ -47,6 +47,12 @@ static ngx_http_oauth_status_route_t  ngx_http_oauth_status_routes[] = {
     { ngx_string("connections"), ngx_null_string, 2, NGX_HTTP_GET,
       ngx_http_oauth_status_connection, 0 },
 
+    { ngx_string("metrics"), ngx_null_string, 1, NGX_HTTP_GET,
+      ngx_http_oauth_metrics_handler, 1 },
+
+    { ngx_string("health"), ngx_null_string, 1, NGX_HTTP_GET,
+      ngx_http_oauth_health_handler, 1 },
+
     { ngx_null_string, ngx_null_string, 0, 0, NULL, 0 }
 };
 

@@ -35,6 +35,8 @@ ngx_str_t ngx_http_oauth_status_name(ngx_http_request_t *r);
  */
 
 ngx_int_t ngx_http_oauth_status_json(ngx_http_request_t *r, json_t *doc);
+ngx_int_t ngx_http_oauth_status_json_with(ngx_http_request_t *r,
+    ngx_uint_t status, json_t *doc);
 ngx_int_t ngx_http_oauth_status_problem(ngx_http_request_t *r,
     ngx_uint_t status, const char *word, const char *title,
     const char *detail);

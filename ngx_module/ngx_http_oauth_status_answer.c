@@ -17,11 +17,19 @@ static ngx_int_t ngx_http_oauth_status_dump(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_oauth_status_json(ngx_http_request_t *r, json_t *doc)
 {
+    return ngx_http_oauth_status_json_with(r, NGX_HTTP_OK, doc);
+}
+
+
+ngx_int_t
+ngx_http_oauth_status_json_with(ngx_http_request_t *r, ngx_uint_t status,
+    json_t *doc)
+{
     ngx_str_t  type;
 
     ngx_str_set(&type, "application/json");
 
-    return ngx_http_oauth_status_send(r, NGX_HTTP_OK, &type, doc);
+    return ngx_http_oauth_status_send(r, status, &type, doc);
 }
 
 

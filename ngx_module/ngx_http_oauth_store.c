@@ -81,6 +81,14 @@ ngx_http_oauth_store_writable(void)
 }
 
 
+ledger_rc_t
+ngx_http_oauth_store_trouble(void)
+{
+    return ngx_http_oauth_store_writable() ? LEDGER_OK
+                                           : ngx_http_oauth_worker_store.told;
+}
+
+
 void
 ngx_http_oauth_store_failed(ledger_rc_t rc, ngx_log_t *log)
 {
@@ -264,7 +272,9 @@ ngx_http_oauth_store_check(ngx_conf_t *cf, ngx_http_oauth_main_conf_t *mcf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_oauth_flight_zone(cf, mcf) != NGX_OK) {
+    if (ngx_http_oauth_flight_zone(cf, mcf) != NGX_OK
+        || ngx_http_oauth_count_zone(cf, mcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -550,6 +560,7 @@ ngx_http_oauth_store_init_process(ngx_cycle_t *cycle)
     ngx_http_oauth_note_init(cycle);
 
     ngx_http_oauth_flight_init_process(cycle, mcf);
+    ngx_http_oauth_count_init_process(mcf);
 
     store->retry.handler = ngx_http_oauth_store_retry;
     store->retry.data = store;

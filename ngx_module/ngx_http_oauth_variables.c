@@ -203,6 +203,13 @@ ngx_http_oauth_verdict_word(ngx_uint_t verdict)
 }
 
 
+ngx_str_t *
+ngx_http_oauth_action_word(ngx_uint_t action)
+{
+    return &ngx_http_oauth_actions[action];
+}
+
+
 static ngx_int_t
 ngx_http_oauth_word_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)

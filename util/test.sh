@@ -33,7 +33,8 @@ Installs what the tests need and runs all stages, or those named:
   build    the loadable module, loaded by Debian's nginx
   symbols  what the module exports
   docs     the README's reference against the tables in the code
-  conf     nginx -t of every file in conf/, without a network; the playground
+  conf     nginx -t of every file in conf/, without a network; the playground;
+           alert rules and dashboard, by promtool
   run      ./build.sh run, and the commands it prints (ports 8080, 8081)
   t        the Test::Nginx suites t/*.t; T_FILES names some of them, T_JOBS
            how many run side by side
@@ -250,6 +251,8 @@ stage_docs() {
 stage_conf() {
     check_tap "nginx -t of conf/" "$root/util/check-conf" "$module"
     check_tap "the printed commands" "$root/util/check-playground" "$module"
+    check_tap "conf/monitoring" env PROMTOOL="$(promtool_path)" \
+              "$root/util/check-monitoring"
 }
 
 
@@ -570,6 +573,7 @@ test_deps() {
     for stage; do
         case $stage in
             t|hup|asan) suites_deps ;;&
+            t|hup|asan|conf) promtool_deps ;;&
             asan|static) source_deps ;;
             e2e) node_deps ;;
         esac
@@ -591,6 +595,37 @@ Pin: release n=sid
 Pin-Priority: 50
 END
     packages_install libtest-nginx-perl
+}
+
+
+# promtool alone: its package would bring a service and a web page with it
+promtool_deps() {
+    local dir=$build/promtool
+
+    if command -v promtool >/dev/null || [ -x "$dir/usr/bin/promtool" ]; then
+        return
+    fi
+
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    {
+        promtool_download "$dir" || { apt_update && promtool_download "$dir"; }
+    } >"$build/apt.log" 2>&1 \
+        || die "there is no promtool to be had, see $build/apt.log"
+}
+
+
+promtool_path() {
+    command -v promtool || printf '%s\n' "$build/promtool/usr/bin/promtool"
+}
+
+
+promtool_download() {
+    cd "$1" \
+        && apt-get -q -o APT::Sandbox::User=root download prometheus/bookworm \
+        && dpkg-deb -x prometheus_*.deb . \
+        && rm prometheus_*.deb \
+        && cd "$root"
 }
 
 
