@@ -550,6 +550,11 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         mode = ngx_http_oauth_guard_mode(r, ctx, lcf);
     }
 
+    if (mode == NGX_HTTP_OAUTH_MODE_HEAL && lcf->check) {
+        /* the call is in other hands: no token can be put into it */
+        mode = NGX_HTTP_OAUTH_MODE_REJECT;
+    }
+
     if (mode == NGX_HTTP_OAUTH_MODE_HEAL) {
         mode = ngx_http_oauth_heal_call(r, ctx);
 

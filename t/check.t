@@ -102,6 +102,8 @@ connect 2 u=jane
 call 1 /check mode=reject : 409
 call 1 /check mode=flag : 200 | OAuth-Connection-Status: superseded
 call 1 /check mode=pass : 200 | !OAuth-Connection-Status
+call 1 /check mode=heal : 409
+call 2 /check mode=heal : 200 | !OAuth-Connection-Status
 
 === TEST: oauth_unknown, oauth_token_from and oauth_details hold here too
 --- config
