@@ -38,6 +38,7 @@ ngx_http_oauth_create_main_conf(ngx_conf_t *cf)
      *     mcf->pool = NULL;
      *     mcf->flights = NULL;
      *     mcf->counters = NULL;
+     *     mcf->writes = NULL;
      *     mcf->used = 0;
      */
 
@@ -93,11 +94,14 @@ ngx_http_oauth_create_loc_conf(ngx_conf_t *cf)
      *     lcf->from_set = 0;
      *     lcf->status = 0;
      *     lcf->status_resource = NULL;
+     *     lcf->status_file = NULL;
+     *     lcf->status_line = 0;
      */
 
     lcf->token_off = NGX_CONF_UNSET;
     lcf->guard_off = NGX_CONF_UNSET;
     lcf->details = NGX_CONF_UNSET;
+    lcf->status_write = NGX_CONF_UNSET;
     lcf->unknown.constant = NGX_CONF_UNSET_UINT;
     lcf->broken.constant = NGX_CONF_UNSET_UINT;
 
@@ -154,6 +158,13 @@ ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->token_off, prev->token_off, 0);
     ngx_conf_merge_value(conf->guard_off, prev->guard_off, 0);
     ngx_conf_merge_value(conf->details, prev->details, 1);
+    ngx_conf_merge_value(conf->status_write, prev->status_write, 0);
+
+    if (conf->status && conf->status_write
+        && ngx_http_oauth_status_merged(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     ngx_http_oauth_merge_mode(&conf->unknown, &prev->unknown,
                               NGX_HTTP_OAUTH_MODE_PASS);

@@ -219,6 +219,8 @@ typedef struct {
     ngx_thread_pool_t             *pool;
     ngx_shm_zone_t                *flights;
     ngx_shm_zone_t                *counters;
+    ngx_array_t                   *writes;     /* ngx_http_oauth_write_t;
+                                                  NULL: none */
     ngx_uint_t                     used;       /* unsigned  used:1; */
 } ngx_http_oauth_main_conf_t;
 
@@ -244,7 +246,10 @@ typedef struct {
     ngx_http_oauth_mode_t          broken;
     ngx_flag_t                     details;
 
+    ngx_flag_t                     status_write;
     ngx_http_handler_pt            status_resource; /* NULL: the whole API */
+    u_char                        *status_file;  /* where it stands */
+    ngx_uint_t                     status_line;
 
     unsigned                       from_set:1;
     unsigned                       status:1;   /* it is a location of ours */
@@ -1109,6 +1114,17 @@ u_char *ngx_http_oauth_time(u_char *p, ledger_ms_t at);
 /* ngx_http_oauth_status.c: what operators see */
 
 char *ngx_http_oauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * ngx_http_oauth_status_merged() takes down that a location may be written
+ * to, NGX_OK or NGX_ERROR; ngx_http_oauth_status_check() warns of those that
+ * can be reached from outside of this machine.
+ */
+
+ngx_int_t ngx_http_oauth_status_merged(ngx_conf_t *cf,
+    ngx_http_oauth_loc_conf_t *lcf);
+void ngx_http_oauth_status_check(ngx_conf_t *cf,
+    ngx_http_oauth_main_conf_t *mcf);
 
 
 /* ngx_http_oauth_store.c: the ledger of this worker */

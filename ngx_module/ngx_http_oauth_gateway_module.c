@@ -117,6 +117,13 @@ static ngx_command_t  ngx_http_oauth_gateway_commands[] = {
       0,
       NULL },
 
+    { ngx_string("oauth_status_write"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_oauth_loc_conf_t, status_write),
+      NULL },
+
       ngx_null_command
 };
 
@@ -260,6 +267,8 @@ ngx_http_oauth_postconfiguration(ngx_conf_t *cf)
     if (ngx_http_oauth_store_check(cf, mcf) != NGX_CONF_OK) {
         return NGX_ERROR;
     }
+
+    ngx_http_oauth_status_check(cf, mcf);
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

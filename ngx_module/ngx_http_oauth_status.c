@@ -44,8 +44,26 @@ static ngx_int_t ngx_http_oauth_status_not_allowed(ngx_http_request_t *r,
 
 static ngx_http_oauth_status_route_t  ngx_http_oauth_status_routes[] = {
 
+    { ngx_string("connections"), ngx_null_string, 1, NGX_HTTP_GET,
+      ngx_http_oauth_status_connections, 0 },
+
     { ngx_string("connections"), ngx_null_string, 2, NGX_HTTP_GET,
       ngx_http_oauth_status_connection, 0 },
+
+    { ngx_string("connections"), ngx_string("release"), 3, NGX_HTTP_POST,
+      ngx_http_oauth_status_release, 0 },
+
+    { ngx_string("connections"), ngx_string("reinstate"), 3, NGX_HTTP_POST,
+      ngx_http_oauth_status_reinstate, 0 },
+
+    { ngx_string("slots"), ngx_null_string, 1, NGX_HTTP_GET,
+      ngx_http_oauth_status_slots, 0 },
+
+    { ngx_string("events"), ngx_null_string, 1, NGX_HTTP_GET,
+      ngx_http_oauth_status_events, 0 },
+
+    { ngx_string("introspect"), ngx_null_string, 1, NGX_HTTP_POST,
+      ngx_http_oauth_status_introspect, 0 },
 
     { ngx_string("metrics"), ngx_null_string, 1, NGX_HTTP_GET,
       ngx_http_oauth_metrics_handler, 1 },
@@ -233,19 +251,16 @@ ngx_http_oauth_status_not_allowed(ngx_http_request_t *r, ngx_uint_t method)
 }
 
 
-ngx_str_t
+ledger_slice_t
 ngx_http_oauth_status_name(ngx_http_request_t *r)
 {
-    ngx_str_t                     name;
     ngx_http_oauth_status_path_t  path;
 
-    ngx_str_null(&name);
-
     if (ngx_http_oauth_status_path(r, &path) == NGX_OK && path.n > 1) {
-        name = path.parts[1];
+        return ngx_http_oauth_slice(&path.parts[1]);
     }
 
-    return name;
+    return ledger_slice("");
 }
 
 
@@ -264,6 +279,8 @@ ngx_http_oauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     lcf->status = 1;
+    lcf->status_file = cf->conf_file->file.name.data;
+    lcf->status_line = cf->conf_file->line;
 
     mcf = ngx_http_conf_get_module_main_conf(cf,
                                              ngx_http_oauth_gateway_module);

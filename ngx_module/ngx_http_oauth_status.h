@@ -22,7 +22,7 @@
  * request's memory; empty if there is none.
  */
 
-ngx_str_t ngx_http_oauth_status_name(ngx_http_request_t *r);
+ledger_slice_t ngx_http_oauth_status_name(ngx_http_request_t *r);
 
 
 /* ngx_http_oauth_status_answer.c: what all answers have in common */
@@ -46,6 +46,81 @@ ngx_int_t ngx_http_oauth_status_problem(ngx_http_request_t *r,
 ngx_int_t ngx_http_oauth_status_not_found(ngx_http_request_t *r);
 ngx_int_t ngx_http_oauth_status_unavailable(ngx_http_request_t *r);
 
+/* One page of a list, as above; "next" is 0 or NULL at its end. */
+
+ngx_int_t ngx_http_oauth_status_list(ngx_http_request_t *r, json_t *items,
+    uint64_t next);
+ngx_int_t ngx_http_oauth_status_items(ngx_http_request_t *r, json_t *items,
+    const char *next);
+
+
+/* ngx_http_oauth_status_query.c: parameters of the query string */
+
+typedef struct {
+    const char      *name;               /* NULL: the end of a list */
+    ledger_slice_t   value;              /* in the request's pool; empty:
+                                            it is not there */
+} ngx_http_oauth_status_arg_t;
+
+
+/*
+ * All return NGX_DECLINED if the parameters are good, also where there is
+ * none; else the request was answered, and a content handler returns this.
+ *
+ * ngx_http_oauth_status_query() takes the parameters that "args" names, and
+ * no others; ngx_http_oauth_status_none() takes none at all.
+ */
+
+ngx_int_t ngx_http_oauth_status_query(ngx_http_request_t *r,
+    ngx_http_oauth_status_arg_t *args);
+ngx_int_t ngx_http_oauth_status_none(ngx_http_request_t *r);
+ngx_int_t ngx_http_oauth_status_cursor(ngx_http_request_t *r,
+    const ngx_http_oauth_status_arg_t *arg, uint64_t *number);
+ngx_int_t ngx_http_oauth_status_limit(ngx_http_request_t *r,
+    const ngx_http_oauth_status_arg_t *arg, size_t *limit);
+
+/* The index of one of the words, which NULL ends; 0 where there is none. */
+
+ngx_int_t ngx_http_oauth_status_word(ngx_http_request_t *r,
+    const ngx_http_oauth_status_arg_t *arg, const char *const *words,
+    ngx_uint_t *found);
+
+/* Answers 400. */
+
+ngx_int_t ngx_http_oauth_status_bad(ngx_http_request_t *r,
+    const char *detail);
+
+/* A number above 0 in the one way that we write it.  NGX_OK or NGX_ERROR. */
+
+ngx_int_t ngx_http_oauth_status_number(ledger_slice_t text,
+    uint64_t *number);
+
+
+/* ngx_http_oauth_status_item.c: what lists are made of */
+
+/* Indexed by ledger_state_t; NULL ends it. */
+
+extern const char  *const ngx_http_oauth_status_states[];
+
+/*
+ * ngx_http_oauth_status_item() is a connection, ngx_http_oauth_status_brief()
+ * no more than its id and owner.  NULL: no memory.
+ */
+
+json_t *ngx_http_oauth_status_item(const ledger_connection_t *c,
+    ledger_ms_t now);
+json_t *ngx_http_oauth_status_brief(uint64_t id, ledger_slice_t owner);
+
+/* The state that a connection has at "now": ledger_state_t. */
+
+ngx_uint_t ngx_http_oauth_status_state(const ledger_connection_t *c,
+    ledger_ms_t now);
+
+/* The provider's block of today; NULL: there is none of that name. */
+
+ngx_http_oauth_provider_t *ngx_http_oauth_status_provider(
+    ledger_slice_t name);
+
 /*
  * Members.  What is unknown (empty, 0) becomes null.  0, or -1 if there is
  * no memory: "or" them together.
@@ -60,7 +135,46 @@ int ngx_http_oauth_status_time(json_t *object, const char *name,
 
 /* ngx_http_oauth_status_connections.c */
 
+ngx_int_t ngx_http_oauth_status_connections(ngx_http_request_t *r);
 ngx_int_t ngx_http_oauth_status_connection(ngx_http_request_t *r);
+
+/* Answers with that connection, or why not. */
+
+ngx_int_t ngx_http_oauth_status_one(ngx_http_request_t *r, uint64_t id);
+
+
+/* ngx_http_oauth_status_slots.c */
+
+ngx_int_t ngx_http_oauth_status_slots(ngx_http_request_t *r);
+
+
+/* ngx_http_oauth_status_events.c */
+
+ngx_int_t ngx_http_oauth_status_events(ngx_http_request_t *r);
+
+/* NULL: no memory. */
+
+json_t *ngx_http_oauth_status_event(const ledger_event_t *event);
+const char *ngx_http_oauth_status_event_word(const ledger_event_t *event);
+
+
+/* ngx_http_oauth_status_stream.c */
+
+/* Events as they happen, behind "after"; NULL: from now on. */
+
+ngx_int_t ngx_http_oauth_status_stream(ngx_http_request_t *r,
+    const uint64_t *after);
+
+
+/* ngx_http_oauth_status_introspect.c */
+
+ngx_int_t ngx_http_oauth_status_introspect(ngx_http_request_t *r);
+
+
+/* ngx_http_oauth_status_orders.c: release and reinstate */
+
+ngx_int_t ngx_http_oauth_status_release(ngx_http_request_t *r);
+ngx_int_t ngx_http_oauth_status_reinstate(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_OAUTH_STATUS_H_INCLUDED_ */

@@ -5,7 +5,6 @@
 
 
 #include "ngx_http_oauth_status.h"
-#include "ngx_http_oauth_text.h"
 
 
 static ngx_int_t ngx_http_oauth_status_send(ngx_http_request_t *r,
@@ -158,59 +157,36 @@ ngx_http_oauth_status_dump(ngx_http_request_t *r, json_t *doc,
 }
 
 
-int
-ngx_http_oauth_status_text(json_t *object, const char *name,
-    ledger_slice_t text)
+ngx_int_t
+ngx_http_oauth_status_list(ngx_http_request_t *r, json_t *items,
+    uint64_t next)
+{
+    u_char  buf[NGX_INT64_LEN + 1];
+
+    *ngx_sprintf(buf, "%uL", next) = '\0';
+
+    return ngx_http_oauth_status_items(r, items,
+                                       next ? (const char *) buf : NULL);
+}
+
+
+ngx_int_t
+ngx_http_oauth_status_items(ngx_http_request_t *r, json_t *items,
+    const char *next)
 {
     int      rc;
-    u_char  *buf, *last;
+    json_t  *doc;
 
-    if (text.len == 0) {
-        return json_object_set_new(object, name, json_null());
+    doc = json_object();
+
+    rc = json_object_set_new(doc, "items", items);
+    rc |= json_object_set_new(doc, "next",
+                              next ? json_string(next) : json_null());
+
+    if (rc) {
+        json_decref(doc);
+        doc = NULL;
     }
 
-    buf = malloc(text.len);
-    if (buf == NULL) {
-        return -1;
-    }
-
-    last = ngx_http_oauth_clean(buf, buf + text.len, text);
-
-    rc = json_object_set_new(object, name,
-                             json_stringn((char *) buf, last - buf));
-    free(buf);
-
-    return rc;
-}
-
-
-int
-ngx_http_oauth_status_id(json_t *object, const char *name, uint64_t id)
-{
-    u_char  buf[NGX_INT64_LEN], *last;
-
-    if (id == 0) {
-        return json_object_set_new(object, name, json_null());
-    }
-
-    last = ngx_sprintf(buf, "%uL", id);
-
-    return json_object_set_new(object, name,
-                               json_stringn((char *) buf, last - buf));
-}
-
-
-int
-ngx_http_oauth_status_time(json_t *object, const char *name, ledger_ms_t at)
-{
-    u_char  buf[NGX_HTTP_OAUTH_TIME_LEN], *last;
-
-    if (at == 0) {
-        return json_object_set_new(object, name, json_null());
-    }
-
-    last = ngx_http_oauth_time(buf, at);
-
-    return json_object_set_new(object, name,
-                               json_stringn((char *) buf, last - buf));
+    return ngx_http_oauth_status_json(r, doc);
 }

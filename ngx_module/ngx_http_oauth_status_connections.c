@@ -7,39 +7,163 @@
 #include "ngx_http_oauth_status.h"
 
 
-static ngx_int_t ngx_http_oauth_status_number(ngx_str_t *text,
-    uint64_t *number);
-static json_t *ngx_http_oauth_status_item(ngx_http_request_t *r,
-    const ledger_connection_t *c, ledger_ms_t now);
-static json_t *ngx_http_oauth_status_origin(const ledger_connection_t *c);
-static const char *ngx_http_oauth_status_reason(const ledger_connection_t *c,
-    ngx_uint_t state);
-static ngx_uint_t ngx_http_oauth_status_contested(ngx_http_request_t *r,
-    const ledger_connection_t *c, ledger_ms_t now);
+static ngx_int_t ngx_http_oauth_status_page(ngx_http_request_t *r,
+    const ledger_page_t *page, ngx_uint_t state);
+static ngx_int_t ngx_http_oauth_status_fill(json_t *items,
+    const ledger_page_t *page, ngx_uint_t state);
 
 
-/* Indexed by ledger_state_t. */
-
-static const char  *ngx_http_oauth_status_states[] = {
-    "", "live", "superseded", "revoked", "broken", "expired"
+enum {
+    NGX_HTTP_OAUTH_ARG_PROVIDER = 0,
+    NGX_HTTP_OAUTH_ARG_CLIENT,
+    NGX_HTTP_OAUTH_ARG_USER,
+    NGX_HTTP_OAUTH_ARG_TENANT,
+    NGX_HTTP_OAUTH_ARG_OWNER,
+    NGX_HTTP_OAUTH_ARG_STATE,
+    NGX_HTTP_OAUTH_ARG_LIMIT,
+    NGX_HTTP_OAUTH_ARG_AFTER,
+    NGX_HTTP_OAUTH_ARGS
 };
+
+
+ngx_int_t
+ngx_http_oauth_status_connections(ngx_http_request_t *r)
+{
+    size_t                       limit;
+    uint64_t                     after;
+    ledger_t                    *ledger;
+    ngx_int_t                    rc;
+    ngx_uint_t                   state;
+    ledger_rc_t                  read;
+    ledger_page_t                page;
+    ledger_filter_t              filter;
+    ngx_http_oauth_status_arg_t  args[] = {
+        { "provider", { NULL, 0 } }, { "client", { NULL, 0 } },
+        { "user", { NULL, 0 } }, { "tenant", { NULL, 0 } },
+        { "owner", { NULL, 0 } }, { "state", { NULL, 0 } },
+        { "limit", { NULL, 0 } }, { "after", { NULL, 0 } },
+        { NULL, { NULL, 0 } }
+    };
+
+    rc = ngx_http_oauth_status_query(r, args);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_oauth_status_limit(r, &args[NGX_HTTP_OAUTH_ARG_LIMIT],
+                                         &limit);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_oauth_status_cursor(r, &args[NGX_HTTP_OAUTH_ARG_AFTER],
+                                          &after);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_oauth_status_word(r, &args[NGX_HTTP_OAUTH_ARG_STATE],
+                                        ngx_http_oauth_status_states, &state);
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    filter.provider = args[NGX_HTTP_OAUTH_ARG_PROVIDER].value;
+    filter.client = args[NGX_HTTP_OAUTH_ARG_CLIENT].value;
+    filter.user = args[NGX_HTTP_OAUTH_ARG_USER].value;
+    filter.tenant = args[NGX_HTTP_OAUTH_ARG_TENANT].value;
+    filter.owner = args[NGX_HTTP_OAUTH_ARG_OWNER].value;
+    filter.state = (uint8_t) state;
+
+    ngx_memzero(&page, sizeof(ledger_page_t));
+
+    ledger = ngx_http_oauth_store();
+    read = ledger ? ledger_list(ledger, &filter, after, limit, &page)
+                  : LEDGER_IO;
+
+    rc = (read == LEDGER_OK) ? ngx_http_oauth_status_page(r, &page, state)
+                             : ngx_http_oauth_status_unavailable(r);
+
+    ledger_page_free(&page);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_status_page(ngx_http_request_t *r, const ledger_page_t *page,
+    ngx_uint_t state)
+{
+    json_t  *items;
+
+    items = json_array();
+
+    if (ngx_http_oauth_status_fill(items, page, state) != NGX_OK) {
+        json_decref(items);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_oauth_status_list(r, items, page->next);
+}
+
+
+static ngx_int_t
+ngx_http_oauth_status_fill(json_t *items, const ledger_page_t *page,
+    ngx_uint_t state)
+{
+    size_t               i;
+    ledger_ms_t          now;
+    ledger_connection_t  c;
+
+    now = ngx_http_oauth_now();
+
+    for (i = 0; i < page->n; i++) {
+
+        if (ledger_page_connection(page, i, &c) != LEDGER_OK) {
+            return NGX_ERROR;
+        }
+
+        if (state && ngx_http_oauth_status_state(&c, now) != state) {
+            continue;
+        }
+
+        if (json_array_append_new(items, ngx_http_oauth_status_item(&c, now))
+            != 0)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
 ngx_http_oauth_status_connection(ngx_http_request_t *r)
 {
-    uint64_t              id;
-    ledger_t             *ledger;
-    ngx_str_t             name;
-    ledger_rc_t           rc;
-    ledger_connection_t   c;
-    u_char                buf[LEDGER_CONNECTION_MAX];
+    uint64_t   id;
+    ngx_int_t  rc;
 
-    name = ngx_http_oauth_status_name(r);
+    rc = ngx_http_oauth_status_none(r);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
-    if (ngx_http_oauth_status_number(&name, &id) != NGX_OK) {
+    if (ngx_http_oauth_status_number(ngx_http_oauth_status_name(r), &id)
+        != NGX_OK)
+    {
         return ngx_http_oauth_status_not_found(r);
     }
+
+    return ngx_http_oauth_status_one(r, id);
+}
+
+
+ngx_int_t
+ngx_http_oauth_status_one(ngx_http_request_t *r, uint64_t id)
+{
+    u_char                buf[LEDGER_CONNECTION_MAX];
+    ledger_t             *ledger;
+    ledger_rc_t           rc;
+    ledger_connection_t   c;
 
     ledger = ngx_http_oauth_store();
 
@@ -54,195 +178,5 @@ ngx_http_oauth_status_connection(ngx_http_request_t *r)
     }
 
     return ngx_http_oauth_status_json(r,
-                     ngx_http_oauth_status_item(r, &c, ngx_http_oauth_now()));
-}
-
-
-/* As it is written by us: no sign, no zero in front. */
-
-static ngx_int_t
-ngx_http_oauth_status_number(ngx_str_t *text, uint64_t *number)
-{
-    u_char    ch;
-    uint64_t  n;
-    size_t    i;
-
-    if (text->len == 0 || text->data[0] == '0') {
-        return NGX_DECLINED;
-    }
-
-    n = 0;
-
-    for (i = 0; i < text->len; i++) {
-        ch = text->data[i];
-
-        if (ch < '0' || ch > '9' || n > (UINT64_MAX - (ch - '0')) / 10) {
-            return NGX_DECLINED;
-        }
-
-        n = n * 10 + (ch - '0');
-    }
-
-    *number = n;
-
-    return NGX_OK;
-}
-
-
-/* NULL: no memory. */
-
-static json_t *
-ngx_http_oauth_status_item(ngx_http_request_t *r,
-    const ledger_connection_t *c, ledger_ms_t now)
-{
-    int          rc;
-    json_t      *item;
-    ledger_ms_t  end, ended_at;
-    ngx_uint_t   state;
-    const char  *reason;
-
-    end = ledger_connection_end(c);
-    state = c->state;
-    ended_at = c->ended_at;
-
-    if (state == LEDGER_LIVE && end && end <= now) {
-        /* no sweep has met it yet */
-        state = LEDGER_EXPIRED;
-        ended_at = end;
-    }
-
-    reason = ngx_http_oauth_status_reason(c, state);
-    item = json_object();
-
-    rc = ngx_http_oauth_status_id(item, "id", c->id);
-    rc |= ngx_http_oauth_status_text(item, "provider", c->provider);
-    rc |= ngx_http_oauth_status_text(item, "client", c->client);
-    rc |= ngx_http_oauth_status_text(item, "user", c->user);
-    rc |= ngx_http_oauth_status_text(item, "tenant", c->tenant);
-    rc |= ngx_http_oauth_status_text(item, "login", c->login);
-    rc |= ngx_http_oauth_status_text(item, "owner", c->owner);
-    rc |= ngx_http_oauth_status_text(item, "grant", c->grant);
-    rc |= ngx_http_oauth_status_text(item, "scope", c->scope);
-    rc |= json_object_set_new(item, "state",
-                          json_string(ngx_http_oauth_status_states[state]));
-    rc |= json_object_set_new(item, "reason",
-                          reason ? json_string(reason) : json_null());
-
-    /* when an adopted connection was opened is not known */
-
-    rc |= json_object_set_new(item, "adopted", json_boolean(c->adopted));
-    rc |= ngx_http_oauth_status_time(item, "opened_at",
-                                     c->adopted ? 0 : c->opened_at);
-    rc |= json_object_set_new(item, "opened_from",
-                              ngx_http_oauth_status_origin(c));
-    rc |= ngx_http_oauth_status_time(item, "refreshed_at", c->refreshed_at);
-    rc |= ngx_http_oauth_status_time(item, "last_used_at", c->last_used_at);
-    rc |= ngx_http_oauth_status_time(item, "expires_at",
-                                     state == LEDGER_LIVE ? end : 0);
-    rc |= ngx_http_oauth_status_time(item, "ended_at", ended_at);
-    rc |= ngx_http_oauth_status_time(item, "superseded_at",
-                              state == LEDGER_SUPERSEDED ? ended_at : 0);
-    rc |= ngx_http_oauth_status_id(item, "superseded_by", c->superseded_by);
-    rc |= json_object_set_new(item, "contested",
-              json_boolean(ngx_http_oauth_status_contested(r, c, now)));
-
-    if (rc) {
-        json_decref(item);
-        return NULL;
-    }
-
-    return item;
-}
-
-
-static json_t *
-ngx_http_oauth_status_origin(const ledger_connection_t *c)
-{
-    int      rc;
-    json_t  *origin;
-
-    origin = json_object();
-
-    rc = ngx_http_oauth_status_text(origin, "address", c->address);
-    rc |= ngx_http_oauth_status_text(origin, "user_agent", c->agent);
-
-    if (rc) {
-        json_decref(origin);
-        return NULL;
-    }
-
-    return origin;
-}
-
-
-/* Why it ended, in one word; NULL: it lives. */
-
-static const char *
-ngx_http_oauth_status_reason(const ledger_connection_t *c, ngx_uint_t state)
-{
-    switch (state) {
-
-    case LEDGER_SUPERSEDED:
-        if (c->undecided) {
-            return "undecided";
-        }
-
-        return c->reconnect ? "reconnect" : "superseded";
-
-    case LEDGER_REVOKED:
-        return c->released ? "released" : "revoked";
-
-    case LEDGER_BROKEN:
-        return "refused";
-
-    case LEDGER_EXPIRED:
-        if (c->idle && ledger_ms_after(c->last_used_at, c->idle)
-                       == ledger_connection_end(c))
-        {
-            return "idle";
-        }
-
-        return "expired";
-
-    default:
-        return NULL;
-    }
-}
-
-
-static ngx_uint_t
-ngx_http_oauth_status_contested(ngx_http_request_t *r,
-    const ledger_connection_t *c, ledger_ms_t now)
-{
-    unsigned                     i;
-    ledger_t                    *ledger;
-    ngx_str_t                    name;
-    ledger_slot_t                slot;
-    ngx_http_oauth_provider_t   *provider;
-    ngx_http_oauth_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_oauth_gateway_module);
-
-    name.data = (u_char *) c->provider.data;
-    name.len = c->provider.len;
-
-    ledger = ngx_http_oauth_store();
-    provider = ngx_http_oauth_provider_find(mcf, &name);
-
-    if (provider == NULL || ledger == NULL) {
-        return 0;
-    }
-
-    for (i = 0; i < c->nlimits; i++) {
-
-        if (ledger_slot(ledger, c, i, now, (unsigned) provider->contests,
-                        provider->contest_window, &slot)
-            == LEDGER_OK
-            && slot.contested)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+                        ngx_http_oauth_status_item(&c, ngx_http_oauth_now()));
 }
