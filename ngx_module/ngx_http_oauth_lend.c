@@ -193,7 +193,7 @@ ngx_http_oauth_lend_tokens(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         tokens->refresh = ctx->presented;
 
     } else {
-        ngx_str_null(&tokens->refresh);
+        ngx_str_set(&tokens->refresh, "");
     }
 
     return NGX_OK;
