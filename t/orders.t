@@ -160,35 +160,39 @@ POST /read/connections/1/release : 403
 POST /status/connections/1/release : 200
 
 === TEST: a listener that others reach
---- http_config
-    server {
-        listen 127.0.0.2:21271;
-        listen 0.0.0.0:21272;
+--- http_config eval
+my $port = $Test::Nginx::Util::ServerPort;
+"    server {
+        listen 127.0.0.2:@{[$port + 7]};
+        listen 0.0.0.0:@{[$port + 8]};
         location /status/ {
             oauth_status;
             oauth_status_write on;
         }
     }
+"
+--- write
 --- steps
 GET /status/connections : 200
 --- log_like
-\[warn\].*"oauth_status" with "oauth_status_write on" in .*nginx.conf:\d+ is reached through the listener "0.0.0.0:21272"
+\[warn\].*"oauth_status" with "oauth_status_write on" in .*nginx.conf:\d+ is reached through the listener "0.0.0.0:\d+"
 --- log_unlike
 listener "127.0.0.2
 
 === TEST: loopback and unix listeners are no reason to warn
 --- http_config eval
+my $port = $Test::Nginx::Util::ServerPort;
 "    server {
-        listen 127.0.0.2:21271;
-        listen [::1]:21271;
-        listen unix:" . html('s.sock') . ";
+        listen 127.0.0.2:@{[$port + 7]};
+        listen [::1]:@{[$port + 7]};
+        listen unix:@{[main::html('s.sock')]};
         location /status/ {
             oauth_status;
             oauth_status_write on;
         }
     }
     server {
-        listen 0.0.0.0:21272;
+        listen 0.0.0.0:@{[$port + 8]};
         location /status/ {
             oauth_status;
         }
