@@ -137,8 +137,7 @@ ledger_apply_note(ledger_work_t *work)
     event.provider = note->provider;
     event.owner = note->owner;
 
-    /* an event is no state, but the log is what it can be told from again */
-    work->changed = 1;
+    /* no state changes: it takes no sequence, and the log does not grow */
 
     return ledger_event_add(work, &event);
 }

@@ -215,7 +215,7 @@ typedef enum {
 /*
  * Something that happened and changed no state, for the events alone: one
  * of replayed, joined, rejected, flagged, healed, contested, unrecorded and
- * takeover_rejected.
+ * takeover_rejected.  It leaves no trace in the log.
  */
 
 typedef struct {

@@ -2107,8 +2107,7 @@ oracle_apply(oracle_t *o, const ledger_record_t *records, size_t n,
             break;
 
         case LEDGER_NOTE:
-            /* changes nothing that is modelled here, and is logged */
-            o->changed = 1;
+            /* changes nothing that is modelled here */
             break;
 
         case LEDGER_USE:

@@ -403,6 +403,10 @@ test_notes(void **state)
     is(e.provider, "asked");
     is(e.owner, "");
     expect_none();
+
+    /* ids of connections do not depend on what was refused before */
+    apply(scene_connect("alpha", "jill", "a3", "r3", T0 + 900));
+    expect(LEDGER_EVENT_CONNECTED, 3, 0);
 }
 
 

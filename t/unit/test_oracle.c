@@ -964,6 +964,12 @@ test_log_told_again(void **state)
 
     for (told = 0; told < length; told++) {
         make_record(w, &w->records[0]);
+
+        if (w->records[0].kind == LEDGER_NOTE) {
+            /* an event that the log does not tell of */
+            continue;
+        }
+
         scene_apply(w->scene, &w->records[0]);
         w->expected.n = 0;
         oracle_apply(w->oracle, w->records, 1, &w->expected);
