@@ -94,6 +94,7 @@ ngx_http_oauth_create_loc_conf(ngx_conf_t *cf)
      *     lcf->from_set = 0;
      *     lcf->status = 0;
      *     lcf->status_resource = NULL;
+     *     lcf->status_names = NULL;
      *     lcf->status_file = NULL;
      *     lcf->status_line = 0;
      */
@@ -160,9 +161,7 @@ ngx_http_oauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->details, prev->details, 1);
     ngx_conf_merge_value(conf->status_write, prev->status_write, 0);
 
-    if (conf->status && conf->status_write
-        && ngx_http_oauth_status_merged(cf, conf) != NGX_OK)
-    {
+    if (conf->status && ngx_http_oauth_status_merged(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

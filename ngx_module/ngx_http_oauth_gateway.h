@@ -248,6 +248,8 @@ typedef struct {
 
     ngx_flag_t                     status_write;
     ngx_http_handler_pt            status_resource; /* NULL: the whole API */
+    ngx_array_t                   *status_names; /* of the server:
+                                                    ngx_http_server_name_t */
     u_char                        *status_file;  /* where it stands */
     ngx_uint_t                     status_line;
 
@@ -1116,9 +1118,10 @@ u_char *ngx_http_oauth_time(u_char *p, ledger_ms_t at);
 char *ngx_http_oauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
- * ngx_http_oauth_status_merged() takes down that a location may be written
- * to, NGX_OK or NGX_ERROR; ngx_http_oauth_status_check() warns of those that
- * can be reached from outside of this machine.
+ * ngx_http_oauth_status_merged() keeps the names of the server, and takes
+ * down that a location may be written to, NGX_OK or NGX_ERROR;
+ * ngx_http_oauth_status_check() warns of those that can be reached from
+ * outside of this machine.
  */
 
 ngx_int_t ngx_http_oauth_status_merged(ngx_conf_t *cf,

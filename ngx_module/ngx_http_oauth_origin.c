@@ -42,10 +42,10 @@ ngx_http_oauth_origin_check(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_oauth_origin_host(ngx_http_request_t *r)
 {
-    ngx_str_t                 *host;
-    ngx_uint_t                 i;
-    ngx_http_server_name_t    *names;
-    ngx_http_core_srv_conf_t  *cscf;
+    ngx_str_t                  *host;
+    ngx_uint_t                  i;
+    ngx_http_server_name_t     *names;
+    ngx_http_oauth_loc_conf_t  *lcf;
 
     host = &r->headers_in.server;
 
@@ -55,10 +55,10 @@ ngx_http_oauth_origin_host(ngx_http_request_t *r)
         return 1;
     }
 
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-    names = cscf->server_names.elts;
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_oauth_gateway_module);
+    names = lcf->status_names->elts;
 
-    for (i = 0; i < cscf->server_names.nelts; i++) {
+    for (i = 0; i < lcf->status_names->nelts; i++) {
 
         if (ngx_http_oauth_origin_named(&names[i], host)) {
             return 1;

@@ -25,8 +25,37 @@ static ngx_uint_t ngx_http_oauth_status_local(struct sockaddr *sockaddr);
 ngx_int_t
 ngx_http_oauth_status_merged(ngx_conf_t *cf, ngx_http_oauth_loc_conf_t *lcf)
 {
+    ngx_array_t                 *names;
+    ngx_http_server_name_t      *name;
     ngx_http_oauth_write_t      *write;
+    ngx_http_core_srv_conf_t    *cscf;
     ngx_http_oauth_main_conf_t  *mcf;
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    /* nginx itself keeps the list in a pool that ends with the reading */
+
+    names = ngx_array_create(cf->pool, cscf->server_names.nelts + 1,
+                             sizeof(ngx_http_server_name_t));
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (cscf->server_names.nelts) {
+        name = ngx_array_push_n(names, cscf->server_names.nelts);
+        if (name == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(name, cscf->server_names.elts,
+                   cscf->server_names.nelts * sizeof(ngx_http_server_name_t));
+    }
+
+    lcf->status_names = names;
+
+    if (!lcf->status_write) {
+        return NGX_OK;
+    }
 
     mcf = ngx_http_conf_get_module_main_conf(cf,
                                              ngx_http_oauth_gateway_module);
@@ -44,8 +73,7 @@ ngx_http_oauth_status_merged(ngx_conf_t *cf, ngx_http_oauth_loc_conf_t *lcf)
         return NGX_ERROR;
     }
 
-    write->server = ngx_http_conf_get_module_srv_conf(cf,
-                                                      ngx_http_core_module);
+    write->server = cscf;
     write->location = lcf;
 
     return NGX_OK;
