@@ -81,6 +81,7 @@ POST /status/events : 405 | Allow: GET, HEAD
 connect 1 u=jane owner=alpha
 connect 2 u=jane owner=beta
 call 1 : 409
+    sleep 0.5
 GET /status/events?after=3 : 200 | items.0.type=rejected | items.0.connection=1 | items.0.owner=alpha | items.0.other.connection=2 | items.0.other.owner=beta | items.0.count=1 | -items.1
 call 1 : 409
 call 1 : 409
@@ -92,6 +93,7 @@ GET /status/events?limit=1000 : 200 | /"type":"rejected"/
 connect 1 u=jane owner=alpha
 connect 2 u=jane owner=beta
 call 1 path=/flag/dead : 401 | OAuth-Connection-Status: superseded
+    sleep 0.5
 GET /status/events?after=3 : 200 | items.0.type=flagged | items.0.connection=1 | items.0.other.connection=2 | -items.1
 call 2 path=/flag/x : 200
 GET /status/events?after=4 : 200 | items=[]
@@ -101,6 +103,7 @@ GET /status/events?after=4 : 200 | items=[]
 connect 1 u=jane owner=alpha
 connect 2 u=jane owner=beta
 refresh 1 as=3 owner=alpha : 400
+    sleep 0.5
 GET /status/events?after=3 : 200 | items.0.type=rejected | items.0.connection=1 | items.0.provider=p | -items.1
 
 === TEST: a takeover that was refused
@@ -112,6 +115,7 @@ GET /status/events?after=3 : 200 | items.0.type=rejected | items.0.connection=1 
 --- steps
 connect 1 owner=alpha grant=password +username=j@acme
 connect 2 owner=beta grant=password +username=j@acme : 409
+    sleep 0.5
 GET /status/events : 200 | items.1.type=takeover_rejected | items.1.connection=1 | items.1.owner=alpha | items.1.other.owner=beta | items.1.other.connection=null | -items.2
 
 === TEST: refreshes, replays
@@ -119,6 +123,7 @@ GET /status/events : 200 | items.1.type=takeover_rejected | items.1.connection=1
 connect 1 u=jane
 refresh 1 as=2 u=jane
 refresh 1 as=3 u=jane : 200 | /at-canary-2/
+    sleep 0.5
 GET /status/events : 200 | items.1.type=refreshed | items.1.connection=1 | items.2.type=replayed | items.2.connection=1 | -items.3
 
 === TEST: orders
@@ -134,7 +139,7 @@ connect 1 u=jane owner=alpha
 connect 2 u=jane owner=beta
 connect 3 u=jane owner=alpha
 connect 4 u=jane owner=beta
-    sleep 0.2
+    sleep 0.5
 GET /status/events : 200 | items.6.type=superseded | items.7.type=contested | items.7.connection=3 | items.7.other.connection=4 | items.7.owner=alpha | -items.8
 
 === TEST: unknown tokens of a provider are one, however many
@@ -151,4 +156,5 @@ GET /status/events : 200 | items.6.type=superseded | items.7.type=contested | it
 call 1 : 200
 call 2 : 200
 call 3 : 200
+    sleep 0.5
 GET /status/events : 200 | items.0.type=flagged | items.0.connection=null | items.0.provider=p | items.0.count=1

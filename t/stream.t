@@ -13,7 +13,7 @@ worker_connections(256);
 sub stream_open {
     my ($name, @fields) = @_;
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                  PeerPort => server_port()) or die $!;
+                                  PeerPort => gateway_port()) or die $!;
 
     print $s join "\r\n", "GET /status/events$fields[0] HTTP/1.1",
                   'Host: localhost', 'Accept: text/event-stream',
@@ -50,7 +50,7 @@ sub stream_wait {
 sub gateway {
     my ($method, $uri, $body, @fields) = @_;
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                  PeerPort => server_port()) or die $!;
+                                  PeerPort => gateway_port()) or die $!;
 
     print $s join "\r\n", "$method $uri HTTP/1.0", 'Host: localhost', @fields,
                   'Content-Length: ' . length $body, '', $body;
@@ -69,7 +69,7 @@ sub connect_as {
                    'Content-Type: application/x-www-form-urlencoded');
 }
 
-sub server_port { return $Test::Nginx::Util::ServerPortForClient }
+sub gateway_port { return $Test::Nginx::Util::ServerPortForClient }
 
 add_block_preprocessor(sub {
     my ($block) = @_;
