@@ -421,6 +421,23 @@ connect 2 u=jane client=app S
 refresh 1 as=9 B : 200 | access_token=at-canary-2 | refresh_token=rt-canary-1 | -error
 refresh 1 as=9 S : 200 | access_token=at-canary-2 | -error
 
+=== TEST: so it will when the secret has changed
+--- steps
+connect 1 u=jane +client_secret=old-canary
+connect 2 u=jane S
+refresh 1 as=9 +client_secret=old-canary : 200 | access_token=at-canary-2 | -error
+refresh 1 as=9 S : 200 | access_token=at-canary-2 | -error
+refresh 1 as=9 +client_secret=canary-guess : 400 | error=invalid_grant
+
+=== TEST: runners of one client may show its secret each in its own way
+--- steps
+connect 1 u=jane S
+connect 2 u=jane B
+refresh 1 as=3 +scope=read S : 200 | access_token=at-canary-3 | refresh_token=rt-canary-1 | X-Action: heal
+refresh 2 as=4 B : 200 | access_token=at-canary-4 | refresh_token=rt-canary-2 | X-Action: heal
+refresh 2 as=4 S : 200 | access_token=at-canary-4 | refresh_token=rt-canary-2 | X-Action: heal
+refresh 2 as=9 client= @Authorization=Basic%20YXBwOmNhbmFyeQ== : 400 | error=invalid_grant
+
 === TEST: the current token is refreshed as ever
 --- steps
 connect 1 u=jane S

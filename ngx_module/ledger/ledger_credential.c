@@ -13,9 +13,6 @@
 #include "ledger_decode.h"
 
 
-#define LEDGER_CREDENTIAL_BASIC  (LEDGER_TOKEN_TEXT_MAX / 4 * 3 + 2)
-
-
 static ledger_slice_t ledger_credential_scheme(ledger_slice_t value);
 static int ledger_credential_is_scheme(ledger_slice_t scheme,
     const char *name);
@@ -203,7 +200,7 @@ ledger_credential_basic(ledger_slice_t value, unsigned char *name,
     size_t          n;
     ledger_rc_t     rc;
     ledger_slice_t  user;
-    unsigned char   text[LEDGER_CREDENTIAL_BASIC];
+    unsigned char   text[LEDGER_CREDENTIAL_TEXT_MAX];
 
     rc = ledger_credential_decode(value, text, &n);
 
@@ -227,12 +224,49 @@ ledger_credential_basic(ledger_slice_t value, unsigned char *name,
 }
 
 
+ledger_rc_t
+ledger_credential_pair(ledger_slice_t value, unsigned char *text,
+    ledger_slice_t *user, ledger_slice_t *password)
+{
+    size_t          n, len;
+    ledger_rc_t     rc;
+    unsigned char  *colon;
+
+    rc = ledger_credential_decode(value, text, &n);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_credential_user(text, n, user);
+    }
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    /* the name has become no longer: the first colon stands where it stood */
+
+    colon = memchr(text + user->len, ':', n - user->len);
+
+    if (colon == NULL) {
+        return LEDGER_MALFORMED;
+    }
+
+    colon++;
+    n -= (size_t) (colon - text);
+
+    rc = ledger_decode_form((ledger_slice_t) { colon, n }, colon, &len);
+
+    *password = (ledger_slice_t) { colon, len };
+
+    return rc;
+}
+
+
 int
 ledger_credential_password(ledger_slice_t value)
 {
     int             found;
     size_t          n;
-    unsigned char   text[LEDGER_CREDENTIAL_BASIC];
+    unsigned char   text[LEDGER_CREDENTIAL_TEXT_MAX];
     unsigned char  *colon;
 
     found = 0;
@@ -248,7 +282,7 @@ ledger_credential_password(ledger_slice_t value)
 }
 
 
-/* "text" takes LEDGER_CREDENTIAL_BASIC bytes. */
+/* "text" takes LEDGER_CREDENTIAL_TEXT_MAX bytes. */
 
 static ledger_rc_t
 ledger_credential_decode(ledger_slice_t value, unsigned char *text, size_t *n)

@@ -58,6 +58,20 @@ int ledger_credential_plain(ledger_slice_t text);
 LEDGER_MUST_USE ledger_rc_t ledger_credential_basic(ledger_slice_t value,
     unsigned char *name, size_t size, size_t *len);
 
+/*
+ * ledger_credential_pair() decodes user name and password of HTTP Basic, both
+ * as ledger_credential_basic() does the name, into "text", which takes
+ * LEDGER_CREDENTIAL_TEXT_MAX bytes; *user and *password are slices of it.
+ * Whatever it returns, the caller cleanses "text".
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND, LEDGER_MALFORMED, LEDGER_LIMIT: as there.
+ */
+
+#define LEDGER_CREDENTIAL_TEXT_MAX  (LEDGER_TOKEN_TEXT_MAX / 4 * 3 + 2)
+
+LEDGER_MUST_USE ledger_rc_t ledger_credential_pair(ledger_slice_t value,
+    unsigned char *text, ledger_slice_t *user, ledger_slice_t *password);
+
 /* Whether the value is that of HTTP Basic, with a password in it. */
 
 int ledger_credential_password(ledger_slice_t value);

@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "ledger_credential.h"
 #include "ledger_cursor.h"
 #include "ledger_keyring_private.h"
 #include "ledger_message.h"
@@ -41,6 +42,13 @@ static ledger_rc_t ledger_fingerprint_whole(EVP_MAC_CTX *mac,
     const ledger_fingerprint_request_t *request);
 static ledger_rc_t ledger_fingerprint_client(EVP_MAC_CTX *mac,
     const ledger_fingerprint_request_t *request);
+static ledger_rc_t ledger_fingerprint_credentials(EVP_MAC_CTX *mac,
+    const ledger_fingerprint_request_t *request);
+static int ledger_fingerprint_pair(
+    const ledger_fingerprint_request_t *request, unsigned char *text,
+    ledger_slice_t *id, ledger_slice_t *secret);
+static int ledger_fingerprint_text(const json_t *value,
+    ledger_slice_t *text);
 static ledger_rc_t ledger_fingerprint_dpop(EVP_MAC_CTX *mac,
     ledger_slice_t dpop);
 static ledger_rc_t ledger_fingerprint_assertion(EVP_MAC_CTX *mac,
@@ -197,18 +205,27 @@ static ledger_rc_t
 ledger_fingerprint_client(EVP_MAC_CTX *mac,
     const ledger_fingerprint_request_t *request)
 {
-    ledger_rc_t  rc;
+    ledger_rc_t     rc;
+    ledger_slice_t  id, secret;
+    unsigned char   text[LEDGER_CREDENTIAL_TEXT_MAX];
 
-    rc = ledger_fingerprint_part(mac, ledger_slice("client"));
+    if (ledger_fingerprint_pair(request, text, &id, &secret)) {
 
-    if (rc == LEDGER_OK) {
-        rc = ledger_fingerprint_part(mac, request->authorization);
+        rc = ledger_fingerprint_part(mac, ledger_slice("client secret"));
+
+        if (rc == LEDGER_OK) {
+            rc = ledger_fingerprint_part(mac, id);
+        }
+
+        if (rc == LEDGER_OK) {
+            rc = ledger_fingerprint_part(mac, secret);
+        }
+
+    } else {
+        rc = ledger_fingerprint_credentials(mac, request);
     }
 
-    if (rc == LEDGER_OK) {
-        rc = ledger_fingerprint_members(mac, request->message,
-                                        ledger_fingerprint_client_members);
-    }
+    OPENSSL_cleanse(text, sizeof(text));
 
     if (rc == LEDGER_OK) {
         rc = ledger_fingerprint_assertion(mac,
@@ -217,6 +234,77 @@ ledger_fingerprint_client(EVP_MAC_CTX *mac,
     }
 
     return rc;
+}
+
+
+static ledger_rc_t
+ledger_fingerprint_credentials(EVP_MAC_CTX *mac,
+    const ledger_fingerprint_request_t *request)
+{
+    ledger_rc_t  rc;
+
+    rc = ledger_fingerprint_part(mac, ledger_slice("client"));
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_fingerprint_part(mac, request->authorization);
+    }
+
+    return rc == LEDGER_OK
+           ? ledger_fingerprint_members(mac, request->message,
+                                        ledger_fingerprint_client_members)
+           : rc;
+}
+
+
+/* A client's id and secret, if it is certain that there is one of each. */
+
+static int
+ledger_fingerprint_pair(const ledger_fingerprint_request_t *request,
+    unsigned char *text, ledger_slice_t *id, ledger_slice_t *secret)
+{
+    int             named, shown;
+    ledger_slice_t  name;
+
+    name = ledger_slice("");
+    *secret = name;
+
+    named = ledger_fingerprint_text(json_object_get(request->message,
+                                                    "client_id"), &name);
+    shown = ledger_fingerprint_text(json_object_get(request->message,
+                                                    "client_secret"), secret);
+
+    if (request->authorization.len == 0) {
+        *id = name;
+        return named == 1 && shown == 1;
+    }
+
+    return shown == 0
+           && ledger_credential_pair(request->authorization, text, id, secret)
+              == LEDGER_OK
+           && id->len && secret->len
+           && (named == 0
+               || (named == 1 && id->len == name.len
+                   && memcmp(id->data, name.data, name.len) == 0));
+}
+
+
+/* 1: *text is the value; 0: there is none; -1: it is no text, or empty. */
+
+static int
+ledger_fingerprint_text(const json_t *value, ledger_slice_t *text)
+{
+    if (value == NULL) {
+        return 0;
+    }
+
+    if (!json_is_string(value) || json_string_length(value) == 0) {
+        return -1;
+    }
+
+    text->data = (const unsigned char *) json_string_value(value);
+    text->len = json_string_length(value);
+
+    return 1;
 }
 
 

@@ -54,7 +54,10 @@ typedef struct {
  * each time); one that is malformed, or stands twice, by its text.
  *
  * "client" is equal for requests with the same client authentication: same
- * Authorization, client_id, client_secret; of a client_assertion the claims
+ * client_id and client_secret, be they members or HTTP Basic (RFC 6749,
+ * 2.3.1: runners of one client differ in that), beside which a client_id of
+ * the same value counts for nothing; what is neither by Authorization,
+ * client_id, client_secret as they stand; of a client_assertion the claims
  * "iss" and "sub" (assertions differ each time), or its text if it is no
  * JWT with an "iss".  Its signature is not verified: "client" tells one
  * client from another and proves nothing; hand out an answer by "whole".

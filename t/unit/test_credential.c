@@ -31,6 +31,8 @@ static void test_token_bytes(void **state);
 static void test_token_length(void **state);
 static void test_plain(void **state);
 static void test_basic(void **state);
+static void test_pair(void **state);
+static void test_pair_length(void **state);
 static void test_basic_length(void **state);
 static void test_cut_at_every_byte(void **state);
 
@@ -344,6 +346,89 @@ test_password(void **state)
 
 
 static void
+test_pair(void **state)
+{
+    size_t          i;
+    ledger_slice_t  copy, user, password;
+    unsigned char   text[LEDGER_CREDENTIAL_TEXT_MAX];
+
+    static const struct {
+        const char     *value;
+        ledger_rc_t     rc;
+        const char     *user;
+        const char     *password;
+    } values[] = {
+        { "Basic YWJjOmQ=", LEDGER_OK, "abc", "d" },       /* abc:d */
+        { "Basic YWJjOg==", LEDGER_OK, "abc", "" },        /* abc: */
+        { "Basic OmQ=", LEDGER_OK, "", "d" },              /* :d */
+        { "Basic YTpiOmM=", LEDGER_OK, "a", "b:c" },       /* a:b:c */
+        /* a%3Ab:c%3a+d: the colon of the name is not the one between */
+        { "Basic YSUzQWI6YyUzYStk", LEDGER_OK, "a:b", "c: d" },
+        { "Basic YTolenoo", LEDGER_MALFORMED, NULL, NULL },  /* a:%zz( */
+        { "Basic JXp6OmE=", LEDGER_MALFORMED, NULL, NULL },  /* %zz:a */
+        { "Basic YWJj", LEDGER_MALFORMED, NULL, NULL },      /* abc */
+        { "Basic", LEDGER_MALFORMED, NULL, NULL },
+        { "Bearer YWJjOmQ=", LEDGER_NOT_FOUND, NULL, NULL },
+        { "", LEDGER_NOT_FOUND, NULL, NULL }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        copy = copy_of(values[i].value, strlen(values[i].value));
+
+        if (ledger_credential_pair(copy, text, &user, &password)
+            != values[i].rc)
+        {
+            fail_msg("\"%s\"", values[i].value);
+        }
+
+        if (values[i].rc == LEDGER_OK) {
+            assert_int_equal(user.len, strlen(values[i].user));
+            assert_memory_equal(user.data, values[i].user, user.len);
+            assert_int_equal(password.len, strlen(values[i].password));
+            assert_memory_equal(password.data, values[i].password,
+                                password.len);
+        }
+
+        copy_free(copy);
+    }
+}
+
+
+static void
+test_pair_length(void **state)
+{
+    size_t          n;
+    ledger_slice_t  value, user, password;
+    unsigned char   text[LEDGER_CREDENTIAL_TEXT_MAX];
+    char            field[6 + LEDGER_TOKEN_TEXT_MAX + 4];
+
+    (void) state;
+
+    /* "a:b", then "bbb" again and again */
+
+    memcpy(field, "Basic YTpi", 10);
+
+    for (n = 10; n < sizeof(field); n += 4) {
+        memcpy(field + n, "YmJi", 4);
+    }
+
+    value = (ledger_slice_t) { (unsigned char *) field,
+                               6 + LEDGER_TOKEN_TEXT_MAX };
+
+    assert_int_equal(ledger_credential_pair(value, text, &user, &password),
+                     LEDGER_OK);
+    assert_int_equal(user.len, 1);
+    assert_int_equal(password.len, LEDGER_TOKEN_TEXT_MAX / 4 * 3 - 2);
+
+    value.len += 4;
+    assert_int_equal(ledger_credential_pair(value, text, &user, &password),
+                     LEDGER_LIMIT);
+}
+
+
+static void
 test_basic_length(void **state)
 {
     char            text[6 + LEDGER_TOKEN_TEXT_MAX + 4];
@@ -422,6 +507,8 @@ main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_basic),
         cmocka_unit_test(test_password),
+        cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_pair_length),
         cmocka_unit_test(test_basic_length),
         cmocka_unit_test(test_cut_at_every_byte),
     };
