@@ -392,6 +392,7 @@ typedef struct {
     unsigned                       owned:1;    /* "owner" was resolved */
     unsigned                       refresh:1;  /* it presents a token */
     unsigned                       named:1;    /* "token" is set */
+    unsigned                       healing:1;  /* heal is tried after this */
     unsigned                       flying:1;   /* its flight is ours */
     unsigned                       inherited:1;    /* from a dead worker */
     unsigned                       waiting:1;  /* for the flight of another */
@@ -731,8 +732,10 @@ void ngx_http_oauth_flight_cleanup(ngx_http_oauth_ctx_t *ctx);
  * it is kept with the record.  An answer too large for it is not kept.
  *
  * ngx_http_oauth_replay() answers a refresh from what is kept.  What it
- * returns ends the request, but NGX_DECLINED: nothing is kept for it;
- * NGX_ABORT: only for other clients, and the token was rotated.
+ * returns ends the request, but NGX_DECLINED: nothing is kept for it, or an
+ * access token that has run out, and there is better (the provider for a
+ * token that still stands; heal, where ctx->healing is set); NGX_ABORT: only
+ * for other clients, and the token was rotated.
  */
 
 ngx_int_t ngx_http_oauth_replay_print(ngx_http_request_t *r,
@@ -786,6 +789,13 @@ void ngx_http_oauth_lend_cleanup(ngx_http_oauth_ctx_t *ctx);
 
 
 /* ngx_http_oauth_heal.c: a live connection's tokens in place of dead ones */
+
+/*
+ * An access token is given to a runner that refreshes only while it is good
+ * for a quarter of its life, or a minute: else the runner would be back at
+ * once.
+ */
+#define NGX_HTTP_OAUTH_HEAL_MARGIN  60000
 
 /*
  * Heals a refresh whose token is superseded or rotated.  NGX_OK: the token of

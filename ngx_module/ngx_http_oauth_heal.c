@@ -7,14 +7,6 @@
 #include "ngx_http_oauth_gateway.h"
 
 
-/*
- * An access token is given to a runner that refreshes only while it is good
- * for a quarter of its life, or a minute: else the runner would be back at
- * once.
- */
-#define NGX_HTTP_OAUTH_HEAL_MARGIN  60000
-
-
 static ngx_uint_t ngx_http_oauth_heal_good(ngx_http_oauth_ctx_t *ctx);
 static ngx_uint_t ngx_http_oauth_heal_plain(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_heal_read(ngx_http_request_t *r,

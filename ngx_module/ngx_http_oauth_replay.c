@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_oauth_replay_find(ngx_http_request_t *r,
 static ngx_int_t ngx_http_oauth_replay_open(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, const ledger_kept_t *kept,
     const ngx_http_oauth_print_t *print, ngx_str_t *plain);
+static ngx_uint_t ngx_http_oauth_replay_stale(ngx_http_oauth_ctx_t *ctx,
+    ledger_ms_t stored_at);
 static ngx_int_t ngx_http_oauth_replay_answer(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, const ledger_kept_t *kept, ngx_str_t *plain);
 static ngx_int_t ngx_http_oauth_replay_age(json_t *message, uint64_t age);
@@ -345,6 +347,40 @@ ngx_http_oauth_replay_open(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 }
 
 
+/*
+ * An access token that has run out helps nobody.  The refresh token beside it
+ * may: it is all that is left for one that was rotated, unless heal has better.
+ */
+
+static ngx_uint_t
+ngx_http_oauth_replay_stale(ngx_http_oauth_ctx_t *ctx, ledger_ms_t stored_at)
+{
+    char             buf[LEDGER_SCALAR_MAX];
+    uint64_t         life, margin;
+    ngx_int_t        seconds;
+    ledger_slice_t   text;
+
+    if ((ctx->verdict == LEDGER_VERDICT_ROTATED && !ctx->healing)
+        || ledger_message_member(ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
+                                 ledger_slice("expires_in"), buf, &text)
+           != LEDGER_OK)
+    {
+        return 0;
+    }
+
+    seconds = ngx_atoi((u_char *) text.data, text.len);
+
+    if (seconds <= 0 || seconds > NGX_MAX_INT_T_VALUE / 1000) {
+        return 0;
+    }
+
+    life = (uint64_t) seconds * 1000;
+    margin = ctx->healing ? ngx_min(life / 4, NGX_HTTP_OAUTH_HEAL_MARGIN) : 0;
+
+    return stored_at + life <= ngx_http_oauth_now() + margin;
+}
+
+
 static ngx_int_t
 ngx_http_oauth_replay_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     const ledger_kept_t *kept, ngx_str_t *plain)
@@ -355,6 +391,12 @@ ngx_http_oauth_replay_answer(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     rc = ngx_http_oauth_replay_read(r, ctx, plain, &type, &text);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (ngx_http_oauth_replay_stale(ctx, kept->stored_at)) {
+        json_decref(ctx->sources[NGX_HTTP_OAUTH_RESPONSE]);
+        ctx->sources[NGX_HTTP_OAUTH_RESPONSE] = NULL;
+        return NGX_DECLINED;
     }
 
     ctx->connection_id = kept->connection;

@@ -346,6 +346,15 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    mode = ngx_http_oauth_mode(r, ctx, &lcf->token_mode);
+
+    if (ctx->undecided) {
+        /* R1: only the provider knows which of two it kept */
+        mode = ngx_min(mode, NGX_HTTP_OAUTH_MODE_FLAG);
+    }
+
+    ctx->healing = (mode == NGX_HTTP_OAUTH_MODE_HEAL);
+
     rc = ngx_http_oauth_token_again(r, ctx);
     if (rc != NGX_DECLINED) {
         ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
@@ -353,13 +362,6 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
     }
 
     ngx_http_oauth_token_problem(ctx);
-
-    mode = ngx_http_oauth_mode(r, ctx, &lcf->token_mode);
-
-    if (ctx->undecided) {
-        /* R1: only the provider knows which of two it kept */
-        mode = ngx_min(mode, NGX_HTTP_OAUTH_MODE_FLAG);
-    }
 
     if (mode == NGX_HTTP_OAUTH_MODE_HEAL) {
 
@@ -370,6 +372,20 @@ ngx_http_oauth_token_content(ngx_http_request_t *r)
 
         if (rc == NGX_ERROR) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->healing = 0;
+
+        if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_ROTATED) {
+            /* its successor, although the access token has run out */
+
+            rc = ngx_http_oauth_token_again(r, ctx);
+            if (rc != NGX_DECLINED) {
+                ngx_http_oauth_flight_end(ctx, NGX_HTTP_OAUTH_FLIGHT_FAILURE);
+                return rc;
+            }
+
+            ngx_http_oauth_token_problem(ctx);
         }
 
         mode = NGX_HTTP_OAUTH_MODE_REJECT;

@@ -465,6 +465,22 @@ refresh 1 as=2 S
 refresh 1 as=9 S : 200 | access_token=at-canary-2 | refresh_token=rt-canary-2 | -error
 :      200 | X-Action: replay | !OAuth-Connection-Status
 
+=== TEST: but not with an access token that has run out
+--- steps
+connect 1 u=jane S
+refresh 1 as=2 e=1 S : 200 | X-Action: forward
+sleep 1.3
+refresh 1 as=3 S : 200 | access_token=at-canary-3 | refresh_token=rt-canary-1 | -error
+:      200 | X-Action: heal
+call 3 : 200 | action=pass
+
+=== TEST: it is better than nothing where heal is not for a client
+--- steps
+connect 1 u=jane
+refresh 1 as=2 e=1 : 200 | X-Action: forward
+sleep 1.3
+refresh 1 as=2 : 200 | expires_in=0 | refresh_token=rt-canary-2 | X-Action: replay
+
 === TEST: near its end a token is not handed out: one exchange, and no other
 --- steps
 connect 1 u=jane S

@@ -164,6 +164,21 @@ refresh 1 as=2 u=jane e=1 : 200 | expires_in=1
 sleep 2.1
 refresh 1 as=2 u=jane e=1 : 200 | expires_in=0 | X-Action: replay
 
+=== TEST: an access token that has run out is got anew while the refresh token stands
+--- steps
+connect 1 u=jane
+refresh 1 as=2 u=jane r=1 e=1 : 200 | X-Action: forward
+sleep 1.3
+refresh 1 as=3 u=jane r=1 : 200 | access_token=at-canary-3 | expires_in=3600 | X-Action: forward
+refresh 1 as=3 u=jane r=1 : 200 | access_token=at-canary-3 | X-Action: replay
+
+=== TEST: a lifetime of nothing is none
+--- steps
+connect 1 u=jane
+refresh 1 as=2 u=jane r=1 e=0 : 200 | expires_in=0
+sleep 1.1
+refresh 1 as=2 u=jane r=1 : 200 | access_token=at-canary-2 | X-Action: replay
+
 === TEST: expires_in as a string stays a string
 --- steps
 connect 1 u=jane
