@@ -217,29 +217,33 @@ ledger_lent_own(ledger_view_t *view, uint64_t id, ledger_lent_t *lent)
 }
 
 
+/* The youngest that has an access token to lend, else the youngest at all. */
+
 static ledger_rc_t
 ledger_lent_slot(ledger_view_t *view, const ledger_connection_t *connection,
     unsigned by, ledger_ms_t now, ledger_lent_t *lent)
 {
-    unsigned             i;
+    unsigned             i, found;
     ledger_rc_t          rc;
     ledger_member_t      member;
     ledger_slot_id_t     slot;
-    ledger_connection_t  c;
+    ledger_connection_t  c, first;
 
     rc = ledger_place(connection, connection->superseded_limit, &slot);
 
     member.age = UINT64_MAX;
     member.id = UINT64_MAX;
+    found = 0;
 
     for (i = 0; rc == LEDGER_OK && i < LEDGER_LENDERS_MAX; i++) {
 
         rc = ledger_store_member_before(view, LEDGER_MEMBERS, &slot, &member,
                                         &member);
-
-        if (rc == LEDGER_OK) {
-            rc = ledger_lent_connection(view, member.id, &c);
+        if (rc != LEDGER_OK) {
+            break;
         }
+
+        rc = ledger_lent_connection(view, member.id, &c);
 
         if (rc != LEDGER_OK) {
             return rc;
@@ -251,14 +255,26 @@ ledger_lent_slot(ledger_view_t *view, const ledger_connection_t *connection,
 
         rc = ledger_lent_by(view, &c, now, lent);
 
-        if (rc != LEDGER_NOT_FOUND) {
-            return rc;
+        if (rc == LEDGER_OK && lent->has_access) {
+            return LEDGER_OK;
         }
 
-        rc = LEDGER_OK;
+        if (rc == LEDGER_OK && !found) {
+            first = c;
+            found = 1;
+        }
+
+        if (rc == LEDGER_NOT_FOUND) {
+            rc = LEDGER_OK;
+        }
     }
 
-    return rc == LEDGER_OK ? LEDGER_NOT_FOUND : rc;
+    if (rc != LEDGER_OK && rc != LEDGER_NOT_FOUND) {
+        return rc;
+    }
+
+    return found ? ledger_lent_by(view, &first, now, lent)
+                 : LEDGER_NOT_FOUND;
 }
 
 

@@ -403,6 +403,49 @@ test_youngest(void **state)
 }
 
 
+/* An older one can help at once where the youngest has less to lend. */
+
+static void
+test_access_first(void **state)
+{
+    ledger_record_t  record;
+
+    (void) state;
+
+    record = scene_connect("o", "u", "a1", "r1", T0);
+    record.u.exchange.limits[0].n = 2;
+    scene_lend(&record, "one", 'a');
+    apply(record);
+
+    record = scene_connect("o", "u", "a2", "r2", T0 + 1000);
+    record.u.exchange.limits[0].n = 2;
+    scene_lend(&record, "two", 'a');
+    apply(record);
+
+    record = scene_connect("o", "u", "a3", "r3", T0 + 2000);
+    record.u.exchange.limits[0].n = 2;
+    scene_lend(&record, "three", 'a');
+    apply(record);
+
+    record = scene_refresh("r3", "a4", "r4", T0 + 3000);
+    scene_lend(&record, "less", 'r');
+    record.u.exchange.narrowed = 1;
+    apply(record);
+
+    assert_lent("a1", T0 + 4000, "two");
+    assert_true(lent.has_access);
+
+    record = scene_refresh("r2", "a5", "r5", T0 + 5000);
+    scene_lend(&record, "less, too", 'r');
+    record.u.exchange.narrowed = 1;
+    apply(record);
+
+    assert_lent("a1", T0 + 6000, "less");
+    assert_false(lent.has_access);
+    assert_true(lent.has_refresh);
+}
+
+
 /* Nobody is healed whose end was meant, or is not understood. */
 
 static void
@@ -555,6 +598,7 @@ main(void)
         story(test_unknown_equals_nothing),
         story(test_scope),
         story(test_youngest),
+        story(test_access_first),
         story(test_ends),
         story(test_undecided),
         story(test_access_token),
