@@ -9,10 +9,11 @@ import assert from 'node:assert/strict';
  * policy   lines of the oauth_provider block
  * paths    the provider's paths: { token, api, revoke }
  * guard    further words after `oauth_guard NAME`
+ * token    further words after `oauth_token_endpoint NAME`
  * server   further lines of the server block
  */
 export function urlMode({ dir, port, upstream, name = 'acme', policy, paths,
-                          guard = '', http = '', server = '' }) {
+                          guard = '', token = '', http = '', server = '' }) {
     return `
     oauth_store ${dir}/store;
     ${http}
@@ -29,7 +30,7 @@ export function urlMode({ dir, port, upstream, name = 'acme', policy, paths,
         ${server}
 
         location = ${paths.token} {
-            oauth_token_endpoint ${name};
+            oauth_token_endpoint ${name} ${token};
             proxy_pass ${upstream};
         }
 

@@ -13,12 +13,15 @@ export class Truth {
      * killOnReuse  a rotated refresh token, shown again, ends the connection
      * refreshKillsAccess  a refresh ends the earlier access tokens
      * exempt     grants that open no slot
+     * accessLife   ms after which an access token is dead
      */
     constructor({ limits = [], rotate = false, killOnReuse = false,
                   refreshKillsAccess = false,
-                  exempt = ['client_credentials', 'jwt-bearer'] } = {}) {
+                  exempt = ['client_credentials', 'jwt-bearer'],
+                  accessLife = Infinity } = {}) {
         Object.assign(this, {
             limits, rotate, killOnReuse, refreshKillsAccess, exempt,
+            accessLife,
         });
 
         this.connections = [];
@@ -92,7 +95,9 @@ export class Truth {
 
 
     addAccess(connection, token) {
-        this.access.set(token, { connection, dead: false });
+        this.access.set(token, {
+            connection, dead: false, until: Date.now() + this.accessLife,
+        });
         connection.tokens.push(token);
     }
 
@@ -113,7 +118,7 @@ export class Truth {
     accessLives(token) {
         const entry = this.access.get(token);
 
-        return entry !== undefined && !entry.dead
+        return entry !== undefined && !entry.dead && Date.now() < entry.until
                && entry.connection.state === 'live';
     }
 
