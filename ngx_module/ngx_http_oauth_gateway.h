@@ -277,13 +277,20 @@ typedef struct {
     ngx_str_t                      text;
     ngx_str_t                      plain;        /* all of it, to cleanse */
 
-    /* what the request had, while a lent token stands in its place */
-    ngx_table_elt_t               *header;       /* a call's */
-    ngx_str_t                      value;
-    ngx_chain_t                   *body;         /* a token request's */
+    ngx_str_t                      presented;    /* what it was lent for */
+
+    /*
+     * What goes to the provider; while it is in place, what the request had:
+     * the value of a call's field, or the body of a token request.
+     */
+    ngx_table_elt_t               *header;       /* NULL: the body */
+    ngx_str_t                      lent_value;
+    ngx_chain_t                   *body;
     off_t                          content_length;
-    ngx_str_t                      presented;
+    ngx_table_elt_t               *length_field;
+    ngx_int_t                    (*create_request)(ngx_http_request_t *r);
     unsigned                       in_place:1;
+    unsigned                       sent:1;       /* a call's */
 } ngx_http_oauth_lent_t;
 
 
@@ -822,23 +829,40 @@ ngx_uint_t ngx_http_oauth_heal_call(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_oauth_heal_answer(ngx_http_oauth_ctx_t *ctx);
 
-/*
- * ngx_http_oauth_heal_restore() puts back what the request had, body or
- * header field; ngx_http_oauth_heal_again() the token as well, so that all
- * can be decided anew; ngx_http_oauth_heal_sent() what it had if the content
- * handler, which returned "rc", is done with it, and returns "rc".
- */
+/* Puts back what the request had, so that all can be decided anew. */
 
-void ngx_http_oauth_heal_restore(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx);
 void ngx_http_oauth_heal_again(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-ngx_int_t ngx_http_oauth_heal_sent(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_int_t rc);
 
 /* Whether heal can replace a token that is taken from there. */
 
 ngx_uint_t ngx_http_oauth_heal_replaces(ngx_http_oauth_loc_conf_t *lcf);
+
+
+/* ngx_http_oauth_swap.c: when a lent token stands in the request */
+
+/*
+ * ngx_http_oauth_swap_body() makes "text", which must live as long as the
+ * request, the body that goes to the provider.  NGX_OK; NGX_ERROR.
+ *
+ * ngx_http_oauth_swap_send() runs r->content_handler and returns what it
+ * does.  What is lent stands in the request only while the request for the
+ * provider is written, at once or when the runner's body has come: nothing
+ * that comes after it, or runs beside it, sees it.  A handler that is no
+ * upstream's has it until the answer begins.
+ *
+ * ngx_http_oauth_swap_out() puts back what the request had, if it is not
+ * there; ngx_http_oauth_swap_handler() does it in the rewrite phases, where
+ * an internal redirect begins.
+ */
+
+ngx_int_t ngx_http_oauth_swap_body(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
+ngx_int_t ngx_http_oauth_swap_send(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+void ngx_http_oauth_swap_out(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_swap_handler(ngx_http_request_t *r);
 
 
 /* ngx_http_oauth_revocation.c: the way of a revocation */
@@ -1032,6 +1056,10 @@ ngx_table_elt_t *ngx_http_oauth_header_in(ngx_http_request_t *r,
 ngx_table_elt_t *ngx_http_oauth_header_variable(ngx_http_request_t *r,
     ngx_str_t *text, ngx_uint_t *n);
 ngx_uint_t ngx_http_oauth_header_is_variable(ngx_str_t *text);
+
+/* Whether $http_NAME of the lower case or mixed name reads that field. */
+
+ngx_uint_t ngx_http_oauth_header_named(ngx_str_t *key, ngx_str_t *name);
 
 
 /* ngx_http_oauth_refusal.c: what a refused runner is told */

@@ -15,6 +15,7 @@ static ngx_int_t ngx_http_oauth_body_filter(ngx_http_request_t *r,
 
 static ngx_int_t ngx_http_oauth_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_oauth_postconfiguration(ngx_conf_t *cf);
+static ngx_uint_t ngx_http_oauth_healing(ngx_http_oauth_main_conf_t *mcf);
 
 
 static ngx_command_t  ngx_http_oauth_gateway_commands[] = {
@@ -175,7 +176,7 @@ ngx_http_oauth_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    ngx_http_oauth_heal_restore(r, ctx);
+    ngx_http_oauth_swap_out(r, ctx);
 
     if (ctx->page_due && !ctx->page_sent) {
         ngx_http_oauth_local_page_header(r, ctx);
@@ -257,6 +258,7 @@ ngx_http_oauth_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_oauth_postconfiguration(ngx_conf_t *cf)
 {
+    ngx_uint_t                   i;
     ngx_http_handler_pt         *h;
     ngx_http_core_main_conf_t   *cmcf;
     ngx_http_oauth_main_conf_t  *mcf;
@@ -290,6 +292,20 @@ ngx_http_oauth_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_oauth_count_handler;
 
+    /* who does not heal has nothing to put back */
+
+    for (i = 0; ngx_http_oauth_healing(mcf) && i < 2; i++) {
+
+        h = ngx_array_push(&cmcf->phases[i ? NGX_HTTP_REWRITE_PHASE
+                                           : NGX_HTTP_SERVER_REWRITE_PHASE]
+                           .handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_oauth_swap_handler;
+    }
+
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_oauth_header_filter;
 
@@ -297,4 +313,26 @@ ngx_http_oauth_postconfiguration(ngx_conf_t *cf)
     ngx_http_top_body_filter = ngx_http_oauth_body_filter;
 
     return ngx_http_oauth_body_filter_init(cf);
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_healing(ngx_http_oauth_main_conf_t *mcf)
+{
+    ngx_uint_t                   i;
+    ngx_http_oauth_provider_t  **provider;
+
+    if (mcf->providers == NULL) {
+        return 0;
+    }
+
+    provider = mcf->providers->elts;
+
+    for (i = 0; i < mcf->providers->nelts; i++) {
+        if (provider[i]->heal) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -7,8 +7,6 @@
 #include "ngx_http_oauth_gateway.h"
 
 
-static ngx_uint_t ngx_http_oauth_header_named(ngx_str_t *key,
-    ngx_str_t *name);
 static ngx_table_elt_t *ngx_http_oauth_header_next(ngx_list_t *list,
     const char *name, ngx_table_elt_t *after);
 
@@ -183,7 +181,7 @@ ngx_http_oauth_header_is_variable(ngx_str_t *text)
 
 /* As nginx compares them: without case, '_' of the name for '-'. */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_oauth_header_named(ngx_str_t *key, ngx_str_t *name)
 {
     size_t  i;

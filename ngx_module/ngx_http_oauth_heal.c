@@ -17,19 +17,12 @@ static ngx_int_t ngx_http_oauth_heal_body(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
 static ngx_int_t ngx_http_oauth_heal_write(ngx_http_request_t *r,
     json_t *message, ngx_uint_t json, ngx_str_t *text);
-static ngx_int_t ngx_http_oauth_heal_put_body(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
 static ngx_uint_t ngx_http_oauth_heal_call_mode(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_table_elt_t *ngx_http_oauth_heal_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_oauth_heal_content(ngx_http_request_t *r);
-static ngx_int_t ngx_http_oauth_heal_put_header(ngx_http_request_t *r,
+static ngx_int_t ngx_http_oauth_heal_value(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-static void ngx_http_oauth_heal_forget(ngx_http_request_t *r,
-    ngx_table_elt_t *h);
-static ngx_int_t ngx_http_oauth_heal_in_place(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx);
-static void ngx_http_oauth_heal_cleanup(void *data);
 
 
 ngx_int_t
@@ -179,7 +172,7 @@ ngx_http_oauth_heal_present(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
     rc = ngx_http_oauth_heal_body(r, ctx, &text);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_oauth_heal_put_body(r, ctx, &text);
+        rc = ngx_http_oauth_swap_body(r, ctx, &text);
     }
 
     if (rc != NGX_OK) {
@@ -288,50 +281,6 @@ ngx_http_oauth_heal_write(ngx_http_request_t *r, json_t *message,
     free(out);
 
     return text->data ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_oauth_heal_put_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
-    ngx_str_t *text)
-{
-    ngx_buf_t              *b;
-    ngx_chain_t            *cl;
-    ngx_http_oauth_lent_t  *lent;
-
-    lent = ctx->lent;
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    cl = ngx_alloc_chain_link(r->pool);
-    if (cl == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->temporary = 1;
-    b->last_buf = 1;
-    b->start = text->data;
-    b->pos = text->data;
-    b->last = text->data + text->len;
-    b->end = b->last;
-
-    cl->buf = b;
-    cl->next = NULL;
-
-    if (ngx_http_oauth_heal_in_place(r, ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    lent->body = r->request_body->bufs;
-    lent->content_length = r->headers_in.content_length_n;
-
-    r->request_body->bufs = cl;
-    r->headers_in.content_length_n = text->len;
-
-    return NGX_OK;
 }
 
 
@@ -497,9 +446,11 @@ ngx_http_oauth_heal_content(ngx_http_request_t *r)
 
     r->content_handler = ctx->content_handler;
 
-    if (ngx_http_oauth_heal_put_header(r, ctx) != NGX_OK) {
+    if (ngx_http_oauth_heal_value(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ctx->lent->sent = 1;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "oauth gateway healed a call of connection \"%uL\" of "
@@ -507,13 +458,14 @@ ngx_http_oauth_heal_content(ngx_http_request_t *r)
                   ctx->connection_id, &ctx->provider->name,
                   ctx->lent->connection);
 
-    return ngx_http_oauth_heal_sent(r, ctx, r->content_handler(r));
+    return ngx_http_oauth_swap_send(r, ctx);
 }
 
 
+/* The field's value with the lent token in it. */
+
 static ngx_int_t
-ngx_http_oauth_heal_put_header(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx)
+ngx_http_oauth_heal_value(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     u_char                 *p;
     size_t                  scheme;
@@ -543,143 +495,26 @@ ngx_http_oauth_heal_put_header(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_oauth_heal_in_place(r, ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     lent->header = h;
-    lent->value = h->value;
+    lent->lent_value.data = p;
+    lent->lent_value.len = scheme + lent->access.len;
 
-    h->value.data = p;
-    h->value.len = scheme + lent->access.len;
-
-    p = ngx_cpymem(p, lent->value.data, scheme);
+    p = ngx_cpymem(p, h->value.data, scheme);
     p = ngx_cpymem(p, lent->access.data, lent->access.len);
     *p = '\0';
 
-    ngx_http_oauth_heal_forget(r, h);
-
     return NGX_OK;
-}
-
-
-/* A variable that was read from the field holds what it held then. */
-
-static void
-ngx_http_oauth_heal_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
-{
-    ngx_str_t                   name;
-    ngx_uint_t                  i, k;
-    ngx_http_variable_t        *v;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-    v = cmcf->variables.elts;
-
-    for (i = 0; i < cmcf->variables.nelts; i++) {
-
-        if (v[i].name.len != h->key.len + sizeof("http_") - 1
-            || ngx_strncmp(v[i].name.data, "http_", sizeof("http_") - 1) != 0)
-        {
-            continue;
-        }
-
-        name.data = v[i].name.data + sizeof("http_") - 1;
-
-        for (k = 0; k < h->key.len; k++) {
-            if (name.data[k] != (h->key.data[k] == '-'
-                                 ? '_' : ngx_tolower(h->key.data[k])))
-            {
-                break;
-            }
-        }
-
-        if (k == h->key.len) {
-            r->variables[i].valid = 0;
-            r->variables[i].not_found = 0;
-        }
-    }
-}
-
-
-/* nginx runs the cleanups of a request before it is logged. */
-
-static ngx_int_t
-ngx_http_oauth_heal_in_place(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
-{
-    ngx_http_cleanup_t  *cln;
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_oauth_heal_cleanup;
-    cln->data = ctx;
-
-    ctx->lent->in_place = 1;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_oauth_heal_cleanup(void *data)
-{
-    ngx_http_oauth_ctx_t *ctx = data;
-
-    ngx_http_oauth_heal_restore(ctx->request, ctx);
-}
-
-
-void
-ngx_http_oauth_heal_restore(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
-{
-    ngx_http_oauth_lent_t  *lent;
-
-    lent = ctx->lent;
-
-    if (lent == NULL || !lent->in_place) {
-        return;
-    }
-
-    lent->in_place = 0;
-
-    if (lent->header) {
-        ngx_explicit_memzero(lent->header->value.data,
-                             lent->header->value.len);
-        lent->header->value = lent->value;
-        ngx_http_oauth_heal_forget(r, lent->header);
-        return;
-    }
-
-    r->request_body->bufs = lent->body;
-    r->headers_in.content_length_n = lent->content_length;
 }
 
 
 void
 ngx_http_oauth_heal_again(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
-    ngx_http_oauth_heal_restore(r, ctx);
+    ngx_http_oauth_swap_out(r, ctx);
 
     if (ctx->lent && ctx->lent->presented.len) {
         ctx->presented = ctx->lent->presented;
     }
 
     ngx_http_oauth_lend_cleanup(ctx);
-}
-
-
-/* Where the request for the provider is written, the tokens are in it. */
-
-ngx_int_t
-ngx_http_oauth_heal_sent(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
-    ngx_int_t rc)
-{
-    if (r->upstream && r->upstream->request_bufs) {
-        ngx_http_oauth_heal_restore(r, ctx);
-    }
-
-    return rc;
 }

@@ -490,5 +490,16 @@ ngx_http_oauth_lend_cleanup(ngx_http_oauth_ctx_t *ctx)
         ngx_explicit_memzero(lent->access.data, lent->access.len);
     }
 
+    /* it is not in place: what is kept aside was made of what was lent */
+
+    if (lent->lent_value.len) {
+        ngx_explicit_memzero(lent->lent_value.data, lent->lent_value.len);
+    }
+
+    if (lent->body) {
+        ngx_explicit_memzero(lent->body->buf->start,
+                             lent->body->buf->end - lent->body->buf->start);
+    }
+
     ctx->lent = NULL;
 }

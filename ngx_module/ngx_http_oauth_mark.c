@@ -138,12 +138,13 @@ ngx_http_oauth_mark(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 }
 
 
-/* A token endpoint's own error heals nobody. */
+/* A token endpoint's own error heals nobody, nor does a call not sent. */
 
 static ngx_uint_t
 ngx_http_oauth_mark_healed(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
     return ctx->action == NGX_HTTP_OAUTH_ACTION_HEAL && ctx->lent != NULL
-           && (!ctx->token_endpoint
-               || r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE);
+           && (ctx->token_endpoint
+               ? r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+               : ctx->lent->sent);
 }

@@ -647,7 +647,7 @@ ngx_http_oauth_token_forward(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    return ngx_http_oauth_heal_sent(r, ctx, r->content_handler(r));
+    return ngx_http_oauth_swap_send(r, ctx);
 }
 
 
