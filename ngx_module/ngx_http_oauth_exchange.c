@@ -340,7 +340,11 @@ ngx_http_oauth_exchange_identities(ngx_http_request_t *r,
 
     x->provider = ngx_http_oauth_slice(&p->name);
     x->client = ngx_http_oauth_identity(r, &ctx->client, "client");
-    x->owner = ngx_http_oauth_identity(r, &ctx->owner, "owner");
+
+    if (ctx->lent == NULL) {
+        /* who is lent a connection does not own it */
+        x->owner = ngx_http_oauth_identity(r, &ctx->owner, "owner");
+    }
 
     x->grant = ngx_http_oauth_slice(&ctx->grant);
 

@@ -825,7 +825,10 @@ ngx_int_t ngx_http_oauth_heal_give(ngx_http_request_t *r,
 ngx_uint_t ngx_http_oauth_heal_call(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 
-/* Puts the refresh token that was presented back into the answer. */
+/*
+ * Puts the refresh token that was presented back into the answer, unless the
+ * new one would be lost by that: it is neither recorded nor lent.
+ */
 
 ngx_int_t ngx_http_oauth_heal_answer(ngx_http_oauth_ctx_t *ctx);
 

@@ -169,6 +169,11 @@ ngx_http_oauth_heal_present(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    if (!ngx_http_oauth_store_writable()) {
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_UNAVAILABLE;
+        return NGX_DECLINED;
+    }
+
     rc = ngx_http_oauth_heal_body(r, ctx, &text);
 
     if (rc == NGX_OK) {
@@ -294,6 +299,11 @@ ngx_http_oauth_heal_answer(ngx_http_oauth_ctx_t *ctx)
     if (ctx->lent == NULL || ctx->lent->presented.len == 0
         || json_object_get(message, "refresh_token") == NULL)
     {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->unrecorded || ctx->exchange->lent.len == 0) {
+        /* nobody else has the new one: without it the grant would be lost */
         return NGX_DECLINED;
     }
 

@@ -262,6 +262,91 @@ connect 2 u=jane S
 GET /api/x : 403 | !OAuth-Connection-Status
 | Authorization: Bearer at-canary-1
 
+=== TEST: the live connection does not get the owner of who asks
+--- config
+    location /api { oauth_guard p heal; proxy_pass http://provider; }
+--- steps
+connect 1 u=jane owner=alpha S
+connect 2 u=jane e=1 S
+sleep 1
+refresh 1 as=9 u=jane owner=alpha S : 200 | access_token=at-canary-9 | refresh_token=rt-canary-1
+call 1 : 200 | authorization=Bearer at-canary-9 | OAuth-Connection-Status: superseded-by="\d+"(?=\r?$) | -error
+
+=== TEST: an answer that cannot be kept leaves the new token with the runner
+--- steps
+connect 1 u=jane S
+connect 2 u=jane e=1 S
+sleep 1
+--- check
+my $size = 36864 - 65 - 2 - length 'application/json';
+
+slow_provider(delay => 0.05, answer => sub {
+    return (200, $answer->($_[1], $_[1] == 1 ? $size : $size + 1) =~ s/600/  1/r);
+});
+
+my ($kept) = together(refresh_of(1, @secret));
+is($kept->{json}{access_token}, 'at-canary-s1', 'one that can be kept');
+is($kept->{json}{refresh_token}, 'rt-canary-1', 'comes with what was presented');
+Time::HiRes::sleep(1);
+my ($lost) = together(refresh_of(1, @secret));
+like((seen())[1]{body}, qr/rt-canary-s1\b/, 'and is used');
+is($lost->{json}{access_token}, 'at-canary-s2', 'one byte more');
+is($lost->{json}{refresh_token}, 'rt-canary-s2', 'and nobody else has the new token');
+my ($next) = together(refresh_of('s2', @secret));
+is($next->{json}{access_token}, 'at-canary-s3', 'with which it goes on');
+stop_providers();
+
+=== TEST: a full store does not lose the live connection
+--- no_store
+--- http_config
+    oauth_store $TEST_NGINX_SERVER_ROOT/html/store-full max_size=1m;
+--- may_alert
+--- steps
+connect 1 u=jane S
+connect 2 u=jane e=1 S
+sleep 1
+--- check
+my ($n, $unrecorded, $refused, $live, @wrong) = (0, 0, 0, '2');
+
+slow_provider(delay => 0, answer => sub {
+    return (200, $answer->($_[1], 30000));
+});
+
+for my $filler (1 .. 600) {
+    curl('gw.sock', '-d', 'grant_type=authorization_code&client_id=app&code=canary&scope='
+         . 's' x 4000, "http://localhost/token?t=f$filler&u=f$filler");
+
+    # for less than all each request has an exchange of its own
+
+    my ($one) = together(refresh_of(1, body => "$secret[1]&scope=read"));
+
+    if ($one->{status} == 503) {
+        $refused++;
+        push @wrong, 'no Retry-After' if $one->{header} !~ /^Retry-After: \d/m;
+        last if $refused > 2;
+        next;
+    }
+
+    my $body = (seen())[$n++]{body};
+
+    push @wrong, "$n: status $one->{status}" if $one->{status} != 200;
+    push @wrong, "$n: $live was not presented: $body" if $body !~ /rt-canary-\Q$live\E\b/;
+
+    $live = "s$n";
+
+    if ($one->{header} =~ /^OAuth-Connection-Status: .*unrecorded/m) {
+        $unrecorded++;
+        push @wrong, "$n: lost" if $one->{json}{refresh_token} ne "rt-canary-$live";
+        last if $unrecorded > 2;
+    }
+}
+
+is("@wrong", '', 'nothing went wrong');
+ok($n > 3, "$n exchanges");
+ok($unrecorded + $refused, "$unrecorded unrecorded, $refused refused");
+is(scalar(seen()), $n, 'what is refused the provider does not see');
+stop_providers();
+
 === TEST: under a new key with the old one as second line
 --- config
     location /api { oauth_guard p heal; proxy_pass http://provider; }
