@@ -650,6 +650,17 @@ LEDGER_MUST_USE ledger_rc_t ledger_history(ledger_t *ledger, uint64_t after,
 LEDGER_MUST_USE ledger_rc_t ledger_history_last(ledger_t *ledger,
     uint64_t *number);
 
+/*
+ * ledger_story() reads up to "max" of the events that a connection had a
+ * part in, with numbers below "before" (0: all), newest first; "next" is the
+ * next "before", or 0 at the end.
+ *
+ * LEDGER_OK, also for none; LEDGER_CORRUPT; LEDGER_IO; LEDGER_NOMEM.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_story(ledger_t *ledger,
+    uint64_t connection, uint64_t before, size_t max, ledger_page_t *page);
+
 
 /*
  * ledger_due() tells whether a sweep at "now" would change anything, so

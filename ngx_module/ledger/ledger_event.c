@@ -50,6 +50,8 @@ static ledger_rc_t ledger_event_load(ledger_work_t *work, uint64_t id,
     ledger_connection_t *connection);
 static ledger_rc_t ledger_event_put(ledger_work_t *work,
     const ledger_event_t *event);
+static ledger_rc_t ledger_event_tell(ledger_work_t *work,
+    const ledger_event_t *event);
 
 
 ledger_rc_t
@@ -193,7 +195,16 @@ ledger_event_add(ledger_work_t *work, ledger_event_t *event)
 
     event->at = work->now;
 
-    return ledger_event_put(work, event);
+    rc = ledger_event_put(work, event);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    rc = ledger_event_tell(work, event);
+    work->event++;
+
+    return rc;
 }
 
 
@@ -252,9 +263,74 @@ ledger_event_put(ledger_work_t *work, const ledger_event_t *event)
         return LEDGER_CORRUPT;
     }
 
-    return ledger_store_append(&work->view, LEDGER_HISTORY, work->event++,
+    return ledger_store_append(&work->view, LEDGER_HISTORY, work->event,
                                (ledger_slice_t) { work->scratch,
                                    (size_t) (w.pos - work->scratch) });
+}
+
+
+/* In the stories of both: a winner's tells whom it superseded. */
+
+static ledger_rc_t
+ledger_event_tell(ledger_work_t *work, const ledger_event_t *event)
+{
+    ledger_rc_t  rc;
+
+    rc = LEDGER_OK;
+
+    if (event->connection) {
+        rc = ledger_store_put_story(&work->view, event->connection,
+                                    work->event);
+    }
+
+    if (rc == LEDGER_OK && event->other && event->other != event->connection)
+    {
+        rc = ledger_store_put_story(&work->view, event->other, work->event);
+    }
+
+    return rc;
+}
+
+
+ledger_rc_t
+ledger_event_forget(ledger_view_t *view, uint64_t number)
+{
+    uint64_t        found;
+    ledger_rc_t     rc;
+    ledger_event_t  event;
+    ledger_slice_t  encoded;
+
+    rc = ledger_store_entry(view, LEDGER_HISTORY, number, &found, &encoded);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    if (found != number) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    if (ledger_event_decode(encoded, &event) != LEDGER_OK) {
+        return LEDGER_CORRUPT;
+    }
+
+    /* those of an older store are in no story */
+
+    if (event.connection) {
+        rc = ledger_store_delete_story(view, event.connection, number);
+    }
+
+    if ((rc == LEDGER_OK || rc == LEDGER_NOT_FOUND)
+        && event.other && event.other != event.connection)
+    {
+        rc = ledger_store_delete_story(view, event.other, number);
+    }
+
+    if (rc != LEDGER_OK && rc != LEDGER_NOT_FOUND) {
+        return rc;
+    }
+
+    return ledger_store_delete_entry(view, LEDGER_HISTORY, number);
 }
 
 

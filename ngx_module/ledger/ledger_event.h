@@ -24,6 +24,14 @@ LEDGER_MUST_USE ledger_rc_t ledger_event_effects(ledger_work_t *work,
     size_t first);
 
 /*
+ * Takes one out again, and out of the stories that it is in.  LEDGER_OK;
+ * LEDGER_NOT_FOUND; LEDGER_CORRUPT; what the store returns.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_event_forget(ledger_view_t *view,
+    uint64_t number);
+
+/*
  * ledger_event_decode() reads one back; slices point into "encoded".  The
  * number is not part of the form.
  *

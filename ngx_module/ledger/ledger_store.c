@@ -85,6 +85,7 @@
 
 /* kind, length and value, connection */
 #define LEDGER_MARK_KEY_MAX     (1 + 2 + LEDGER_IDENTITY_MAX + 8)
+#define LEDGER_STORY_KEY        16
 
 #define LEDGER_LENT_VERSION     1
 #define LEDGER_LENT_ACCESS      0x01
@@ -147,13 +148,15 @@ static ledger_rc_t ledger_store_find_entry(ledger_view_t *view,
     ledger_slice_t *encoded);
 static void ledger_store_contested_key(unsigned char *buf, ledger_ms_t at,
     const ledger_slot_id_t *slot);
+static void ledger_store_story_key(unsigned char *buf, uint64_t connection,
+    uint64_t number);
 static void ledger_store_id_key(unsigned char *buf, uint64_t id);
 
 
 static const char  *ledger_store_names[LEDGER_TABLES] = {
     "meta", "tokens", "connections", "slots", "members", "broken", "due",
     "log", "kept", "aliases", "tenants", "events", "counts", "contested",
-    "marks", "lent"
+    "marks", "lent", "stories"
 };
 
 
@@ -1135,6 +1138,80 @@ ledger_store_mark_key(unsigned char *buf, const ledger_mark_t *mark)
     ledger_put_u64(&w, mark->connection);
 
     return (size_t) (w.pos - buf);
+}
+
+
+ledger_rc_t
+ledger_store_put_story(ledger_view_t *view, uint64_t connection,
+    uint64_t number)
+{
+    unsigned char  key[LEDGER_STORY_KEY];
+
+    ledger_store_story_key(key, connection, number);
+
+    return ledger_store_put(view, LEDGER_STORIES, key, sizeof(key),
+                            ledger_slice(""), 0);
+}
+
+
+ledger_rc_t
+ledger_store_delete_story(ledger_view_t *view, uint64_t connection,
+    uint64_t number)
+{
+    unsigned char  key[LEDGER_STORY_KEY];
+
+    ledger_store_story_key(key, connection, number);
+
+    return ledger_store_delete(view, LEDGER_STORIES, key, sizeof(key));
+}
+
+
+ledger_rc_t
+ledger_store_story_before(ledger_view_t *view, uint64_t connection,
+    uint64_t before, uint64_t *number)
+{
+    MDB_val          key, value;
+    ledger_rc_t      rc;
+    unsigned char    buf[LEDGER_STORY_KEY];
+    ledger_reader_t  r;
+
+    ledger_store_story_key(buf, connection, before);
+
+    key.mv_data = buf;
+    key.mv_size = sizeof(buf);
+
+    rc = ledger_store_seek(view, LEDGER_STORIES, &key, &value, 1);
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    if (key.mv_size != sizeof(buf)) {
+        return LEDGER_CORRUPT;
+    }
+
+    r = ledger_reader(key.mv_data, key.mv_size);
+
+    if (ledger_take_u64(&r) != connection) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    *number = ledger_take_u64(&r);
+
+    return LEDGER_OK;
+}
+
+
+static void
+ledger_store_story_key(unsigned char *buf, uint64_t connection,
+    uint64_t number)
+{
+    ledger_writer_t  w;
+
+    w = ledger_writer(buf, LEDGER_STORY_KEY);
+
+    ledger_put_u64(&w, connection);
+    ledger_put_u64(&w, number);
 }
 
 

@@ -25,6 +25,7 @@
  *   contested    time of its last contest, slot -> provider
  *   marks        kind, value, connection   -> nothing; see ledger_index.h
  *   lent         id               -> ledger_lent_row_t
+ *   stories      connection, number of an event  -> nothing
  */
 
 #ifndef _LEDGER_STORE_H_INCLUDED_
@@ -60,6 +61,7 @@ typedef enum {
     LEDGER_CONTESTED,
     LEDGER_INDEX,
     LEDGER_LENT,
+    LEDGER_STORIES,
     LEDGER_TABLES
 } ledger_table_t;
 
@@ -363,6 +365,18 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_delete_mark(ledger_view_t *view,
 
 LEDGER_MUST_USE ledger_rc_t ledger_store_mark_before(ledger_view_t *view,
     const ledger_mark_t *mark, uint64_t *connection);
+
+/* Which events a connection had a part in, by their numbers. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_put_story(ledger_view_t *view,
+    uint64_t connection, uint64_t number);
+LEDGER_MUST_USE ledger_rc_t ledger_store_delete_story(ledger_view_t *view,
+    uint64_t connection, uint64_t number);
+
+/* The last one before "before". */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_story_before(ledger_view_t *view,
+    uint64_t connection, uint64_t before, uint64_t *number);
 
 /*
  * Numbered rows.  "table" is LEDGER_LOG, LEDGER_HISTORY or, to read, also

@@ -326,7 +326,9 @@ ledger_sweep_entries(ledger_work_t *work, ledger_table_t table,
             return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
         }
 
-        rc = ledger_store_delete_entry(&work->view, table, number);
+        rc = (table == LEDGER_HISTORY)
+             ? ledger_event_forget(&work->view, number)
+             : ledger_store_delete_entry(&work->view, table, number);
 
         if (rc != LEDGER_OK) {
             return rc;

@@ -16,6 +16,7 @@
 
 #include "ledger_connection.h"
 #include "ledger_cursor.h"
+#include "ledger_event.h"
 #include "ledger_index.h"
 #include "ledger_store.h"
 
@@ -53,6 +54,10 @@ static unsigned scene_count_kept(ledger_view_t *view,
 static void scene_check_lent(ledger_view_t *view, MDB_val *key);
 static void scene_check_alias(ledger_view_t *view, MDB_val *key);
 static size_t scene_check_marks(ledger_view_t *view, MDB_val *value);
+static size_t scene_check_story(ledger_view_t *view, MDB_val *key,
+    MDB_val *value);
+static void scene_check_told(ledger_view_t *view, uint64_t connection,
+    uint64_t number);
 static void scene_check_connection(ledger_view_t *view, MDB_val *value,
     size_t *members, size_t *broken, size_t *due);
 static unsigned scene_check_tenant(ledger_view_t *view, MDB_val *value);
@@ -251,7 +256,8 @@ scene_hash(uint64_t hash, MDB_val *value)
 void
 scene_check(scene_t *scene)
 {
-    size_t               members, broken, tenants, due, counted, marks;
+    size_t               members, broken, tenants, due, counted, marks,
+                         told;
     MDB_val              key, value;
     MDB_cursor          *cursor;
     ledger_view_t        view;
@@ -267,6 +273,7 @@ scene_check(scene_t *scene)
     due = 0;
     counted = 0;
     marks = 0;
+    told = 0;
 
     check(ledger_store_read(scene->ledger, &view) == LEDGER_OK);
 
@@ -326,6 +333,15 @@ scene_check(scene_t *scene)
 
     mdb_cursor_close(cursor);
 
+    check(mdb_cursor_open(view.txn, scene->ledger->tables[LEDGER_HISTORY],
+                          &cursor) == 0);
+
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        told += scene_check_story(&view, &key, &value);
+    }
+
+    mdb_cursor_close(cursor);
+
     due += scene_count(&view, LEDGER_ALIASES);
     due += scene_count(&view, LEDGER_TOKENS);
     due += scene_count(&view, LEDGER_KEPT);
@@ -336,6 +352,7 @@ scene_check(scene_t *scene)
     check(tenants == scene_count(&view, LEDGER_TENANTS));
     check(due == scene_count(&view, LEDGER_DUE));
     check(marks == scene_count(&view, LEDGER_INDEX));
+    check(told == scene_count(&view, LEDGER_STORIES));
 
     scene_check_counts(&view, &counts);
 
@@ -430,6 +447,50 @@ scene_check_counts(ledger_view_t *view, const scene_counted_t *counted)
     }
 
     check(counted->contested == scene_count(view, LEDGER_CONTESTED));
+}
+
+
+/* An event is in the stories of those that it names, and in no other. */
+
+static size_t
+scene_check_story(ledger_view_t *view, MDB_val *key, MDB_val *value)
+{
+    size_t           n;
+    uint64_t         number;
+    ledger_event_t   event;
+    ledger_reader_t  r;
+
+    r = ledger_reader(key->mv_data, key->mv_size);
+    number = ledger_take_u64(&r);
+
+    check(ledger_event_decode((ledger_slice_t) { value->mv_data,
+                                                 value->mv_size }, &event)
+          == LEDGER_OK);
+
+    n = 0;
+
+    if (event.connection) {
+        scene_check_told(view, event.connection, number);
+        n++;
+    }
+
+    if (event.other && event.other != event.connection) {
+        scene_check_told(view, event.other, number);
+        n++;
+    }
+
+    return n;
+}
+
+
+static void
+scene_check_told(ledger_view_t *view, uint64_t connection, uint64_t number)
+{
+    uint64_t  found;
+
+    check(ledger_store_story_before(view, connection, number + 1, &found)
+          == LEDGER_OK);
+    check(found == number);
 }
 
 

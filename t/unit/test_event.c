@@ -525,6 +525,73 @@ test_pages(void **state)
 }
 
 
+/* Newest first, and no more than asked for. */
+
+static void
+test_story(void **state)
+{
+    unsigned        i;
+    uint64_t        before;
+    ledger_event_t  e;
+
+    (void) state;
+
+    apply(scene_connect("alpha", "jane", "a1", "r1", T0));
+    apply(scene_connect("beta", "john", "a2", "r2", T0 + 1));
+    apply(scene_connect("beta", "jane", "a3", "r3", T0 + 2));
+
+    for (i = 0; i < 5; i++) {
+        apply(note(LEDGER_EVENT_REJECTED, 1, 3, "", 1 + i, T0 + 3 + i));
+        apply(note(LEDGER_EVENT_FLAGGED, 2, 2, "", 1, T0 + 3 + i));
+    }
+
+    /* of the loser: connected, superseded, five times rejected */
+
+    before = 0;
+
+    for (i = 0; i < 7; i += 3) {
+        ledger_page_free(&page);
+        assert_int_equal(ledger_story(s->ledger, 1, before, 3, &page),
+                         LEDGER_OK);
+        assert_int_equal(page.n, i < 6 ? 3 : 1);
+        assert_int_equal(page.next != 0, i < 6);
+        assert_int_equal(ledger_page_event(&page, 0, &e), LEDGER_OK);
+        assert_int_equal(e.kind, i < 4 ? LEDGER_EVENT_REJECTED
+                                       : LEDGER_EVENT_CONNECTED);
+        assert_int_equal(e.connection, 1);
+        before = page.next;
+    }
+
+    /* of the winner, who has a part in all but the first */
+
+    ledger_page_free(&page);
+    assert_int_equal(ledger_story(s->ledger, 3, 0, 7, &page), LEDGER_OK);
+    assert_int_equal(page.n, 7);
+    assert_int_equal(page.next, 0);
+    assert_int_equal(ledger_page_event(&page, 0, &e), LEDGER_OK);
+    assert_int_equal(e.count, 5);
+
+    /* once in a story, whoever else it is */
+
+    ledger_page_free(&page);
+    assert_int_equal(ledger_story(s->ledger, 2, 0, 100, &page), LEDGER_OK);
+    assert_int_equal(page.n, 6);
+
+    ledger_page_free(&page);
+    assert_int_equal(ledger_story(s->ledger, 4, 0, 100, &page), LEDGER_OK);
+    assert_int_equal(page.n, 0);
+    assert_int_equal(page.next, 0);
+
+    /* a story is as long as its events are kept */
+
+    apply(scene_sweep(T0 + 3 + 2 * DAY, 2 * DAY, 100));
+
+    ledger_page_free(&page);
+    assert_int_equal(ledger_story(s->ledger, 1, 0, 100, &page), LEDGER_OK);
+    assert_int_equal(page.n, 4);
+}
+
+
 /* Numbers go on when all events are swept. */
 
 static void
@@ -632,6 +699,7 @@ main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unrecorded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_story, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retention, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down)
     };
