@@ -87,7 +87,8 @@ module_build() {
 # what the makefile depends on without knowing it: the configuration script,
 # the list of files, nginx and its flags
 module_inputs() {
-    cat "$root/config" "$root/util/exports.map" "$nginx_dev/conf_flags"
+    cat "$root/config" "$root/config.make" "$root/util/exports.map" \
+        "$nginx_dev/conf_flags"
     (cd "$root" && ls ngx_module/*.[ch] ngx_module/ledger/*.[ch])
     dpkg-query -W -f '${Package} ${Version}\n' "${deps_build[@]}"
     module_flags

@@ -38,6 +38,8 @@ ngx_http_oauth_create_main_conf(ngx_conf_t *cf)
      *     mcf->pool = NULL;
      *     mcf->flights = NULL;
      *     mcf->counters = NULL;
+     *     mcf->page = { 0, NULL };
+     *     mcf->page_policy = { 0, NULL };
      *     mcf->writes = NULL;
      *     mcf->used = 0;
      */

@@ -219,6 +219,9 @@ typedef struct {
     ngx_thread_pool_t             *pool;
     ngx_shm_zone_t                *flights;
     ngx_shm_zone_t                *counters;
+    ngx_str_t                      page;       /* the connections page; empty:
+                                                  no location shows it */
+    ngx_str_t                      page_policy; /* what may run in it */
     ngx_array_t                   *writes;     /* ngx_http_oauth_write_t;
                                                   NULL: none */
     ngx_uint_t                     used;       /* unsigned  used:1; */

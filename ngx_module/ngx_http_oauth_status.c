@@ -50,6 +50,9 @@ static ngx_http_oauth_status_route_t  ngx_http_oauth_status_routes[] = {
     { ngx_string("connections"), ngx_null_string, 2, NGX_HTTP_GET,
       ngx_http_oauth_status_connection, 0 },
 
+    { ngx_string("connections"), ngx_string("events"), 3, NGX_HTTP_GET,
+      ngx_http_oauth_status_story, 0 },
+
     { ngx_string("connections"), ngx_string("release"), 3, NGX_HTTP_POST,
       ngx_http_oauth_status_release, 0 },
 
@@ -91,6 +94,11 @@ ngx_http_oauth_status_handler(ngx_http_request_t *r)
 
     if (ngx_http_oauth_status_path(r, &path) != NGX_OK) {
         return ngx_http_oauth_status_not_found(r);
+    }
+
+    if (path.n == 0) {
+        return ngx_http_oauth_status_run(r, NGX_HTTP_GET,
+                                         ngx_http_oauth_page_handler);
     }
 
     for (route = ngx_http_oauth_status_routes; route->depth; route++) {
@@ -296,6 +304,10 @@ ngx_http_oauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return "needs a location that is given by a prefix";
         }
 #endif
+
+        if (ngx_http_oauth_page_init(cf, mcf) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
 
         return NGX_CONF_OK;
     }

@@ -152,10 +152,20 @@ ngx_int_t ngx_http_oauth_status_slots(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_oauth_status_events(ngx_http_request_t *r);
 
+/* Answers with the page's events. */
+
+ngx_int_t ngx_http_oauth_status_event_page(ngx_http_request_t *r,
+    const ledger_page_t *page);
+
 /* NULL: no memory. */
 
 json_t *ngx_http_oauth_status_event(const ledger_event_t *event);
 const char *ngx_http_oauth_status_event_word(const ledger_event_t *event);
+
+
+/* ngx_http_oauth_status_story.c: the events of one connection */
+
+ngx_int_t ngx_http_oauth_status_story(ngx_http_request_t *r);
 
 
 /* ngx_http_oauth_status_stream.c */
@@ -175,6 +185,19 @@ ngx_int_t ngx_http_oauth_status_introspect(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_oauth_status_release(ngx_http_request_t *r);
 ngx_int_t ngx_http_oauth_status_reinstate(ngx_http_request_t *r);
+
+
+/* ngx_http_oauth_page.c: the connections page */
+
+/*
+ * ngx_http_oauth_page_init() makes the page and its policy, once for a
+ * configuration: NGX_OK or NGX_ERROR.  ngx_http_oauth_page_handler() sends
+ * it, or to its script what that must know first.
+ */
+
+ngx_int_t ngx_http_oauth_page_init(ngx_conf_t *cf,
+    ngx_http_oauth_main_conf_t *mcf);
+ngx_int_t ngx_http_oauth_page_handler(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_OAUTH_STATUS_H_INCLUDED_ */

@@ -11,6 +11,8 @@ static ngx_int_t ngx_http_oauth_status_page(ngx_http_request_t *r,
     const ledger_page_t *page, ngx_uint_t state);
 static ngx_int_t ngx_http_oauth_status_fill(json_t *items,
     const ledger_page_t *page, ngx_uint_t state);
+static json_t *ngx_http_oauth_status_ends(ledger_t *ledger,
+    const ledger_connection_t *c, ledger_ms_t now);
 
 
 enum {
@@ -161,8 +163,10 @@ ngx_int_t
 ngx_http_oauth_status_one(ngx_http_request_t *r, uint64_t id)
 {
     u_char                buf[LEDGER_CONNECTION_MAX];
+    json_t               *item;
     ledger_t             *ledger;
     ledger_rc_t           rc;
+    ledger_ms_t           now;
     ledger_connection_t   c;
 
     ledger = ngx_http_oauth_store();
@@ -177,6 +181,43 @@ ngx_http_oauth_status_one(ngx_http_request_t *r, uint64_t id)
         return ngx_http_oauth_status_unavailable(r);
     }
 
-    return ngx_http_oauth_status_json(r,
-                        ngx_http_oauth_status_item(&c, ngx_http_oauth_now()));
+    now = ngx_http_oauth_now();
+    item = ngx_http_oauth_status_item(&c, now);
+
+    if (json_object_set_new(item, "reconnect_ends",
+                            ngx_http_oauth_status_ends(ledger, &c, now))
+        != 0)
+    {
+        json_decref(item);
+        item = NULL;
+    }
+
+    return ngx_http_oauth_status_json(r, item);
+}
+
+
+/* Of the first limit that is full, as in a refusal; NULL: no memory. */
+
+static json_t *
+ngx_http_oauth_status_ends(ledger_t *ledger, const ledger_connection_t *c,
+    ledger_ms_t now)
+{
+    u_char               buf[LEDGER_CONNECTION_MAX];
+    unsigned             i;
+    ledger_slot_t        slot;
+    ledger_connection_t  end;
+
+    for (i = 0; i < c->nlimits; i++) {
+
+        /* whether it is contested is not asked: once in no time */
+
+        if (ledger_slot(ledger, c, i, now, 1, 0, &slot) == LEDGER_OK
+            && slot.known && slot.oldest != 0
+            && ledger_find(ledger, slot.oldest, &end, buf) == LEDGER_OK)
+        {
+            return ngx_http_oauth_status_brief(end.id, end.owner);
+        }
+    }
+
+    return json_null();
 }

@@ -8,8 +8,6 @@
 
 
 static ngx_uint_t ngx_http_oauth_status_wants_stream(ngx_http_request_t *r);
-static ngx_int_t ngx_http_oauth_status_event_page(ngx_http_request_t *r,
-    const ledger_page_t *page);
 
 
 /* Indexed by ledger_event_kind_t. */
@@ -90,7 +88,7 @@ ngx_http_oauth_status_wants_stream(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_oauth_status_event_page(ngx_http_request_t *r,
     const ledger_page_t *page)
 {

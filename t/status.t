@@ -112,8 +112,8 @@ GET /status/connections/1/ : 200
 connect 1 u=jane
 GET /bare/connections/1 : 200 | id=1
 GET /bareconnections/1 : 404 | status=404
-GET /bare : 404
-GET /bare/ : 404
+GET /bare : 200 | Content-Type: text/html
+GET /bare/ : 200 | Content-Type: text/html
 GET /pattern : 200 | id=1
 
 === TEST: HEAD goes where GET does

@@ -428,7 +428,7 @@ source_dir() {
 static_inputs() {
     printf '%s\n' "$@"
     dpkg-query -W nginx-dev
-    cat "$root/config" "${BASH_SOURCE[0]}"
+    cat "$root/config" "$root/config.make" "${BASH_SOURCE[0]}"
     (cd "$root" && ls ngx_module/*.[ch] ngx_module/ledger/*.[ch])
 }
 
