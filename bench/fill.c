@@ -37,6 +37,7 @@
 #define FILL_CLIENTS  8
 #define FILL_TENANT   4
 #define FILL_SECOND   16
+#define FILL_APART    1000
 #define FILL_DAY      ((uint64_t) 86400 * 1000)
 
 
@@ -247,12 +248,21 @@ fill_record(ledger_record_t *record, fill_names_t *names,
     ledger_keyring_t *keys, uint64_t i, ledger_ms_t at)
 {
     uint64_t            user;
+    ledger_ms_t         answered;
     ledger_limit_t     *limit;
     ledger_exchange_t  *x;
 
     memset(record, 0, sizeof(ledger_record_t));
 
-    user = i % FILL_SECOND == FILL_SECOND - 1 ? i - 1 : i;
+    /* the second of two comes after the first, and not at the same time */
+
+    user = i;
+    answered = at - FILL_APART;
+
+    if (i % FILL_SECOND == FILL_SECOND - 1) {
+        user = i - 1;
+        answered = at;
+    }
 
     snprintf(names->user, sizeof(names->user), "user-%llu",
              (unsigned long long) user);
@@ -277,9 +287,9 @@ fill_record(ledger_record_t *record, fill_names_t *names,
     x->scope = fill_text("api offline_access");
     x->address = fill_text("192.0.2.1");
     x->agent = fill_text("fill");
-    x->sent_at = at - 10;
-    x->arrived_at = at;
-    x->issued_at = at - 5;
+    x->sent_at = answered - 10;
+    x->arrived_at = answered;
+    x->issued_at = answered - 5;
     x->idle = 400 * FILL_DAY;
 
     fill_token(x, keys, "at", i);
