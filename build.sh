@@ -1,6 +1,6 @@
 #!/bin/bash
 #
-# The OAuth gateway: install, build, run, test. ./build.sh --help
+# The OAuth gateway: install, build, run, test, measure. ./build.sh --help
 
 set -euo pipefail
 
@@ -19,6 +19,7 @@ usage: ./build.sh COMMAND [ARGUMENT ...]
   build   build build/ngx_http_oauth_gateway_module.so for Debian's nginx
   run     install, build and start a gateway with a playground provider
   test    install the test tools and run everything that CI runs
+  bench   measure the gateway beside plain proxy_pass and alternatives
   fuzz    fuzz the core's parsers
   clean   remove what was built
 
@@ -223,6 +224,16 @@ cmd_test() {
 }
 
 
+usage_bench() {
+    exec "$root/util/bench.sh" --help
+}
+
+
+cmd_bench() {
+    exec "$root/util/bench.sh" "$@"
+}
+
+
 usage_fuzz() {
     exec "$root/util/fuzz.sh" --help
 }
@@ -237,7 +248,7 @@ main() {
     local command=${1:---help}
 
     case $command in
-        deps|build|run|test|fuzz|clean) shift ;;
+        deps|build|run|test|bench|fuzz|clean) shift ;;
         -h|--help|help) usage; exit ;;
         *) usage >&2; die "unknown command \"$command\"" ;;
     esac

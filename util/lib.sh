@@ -10,6 +10,9 @@ module=$build/ngx_http_oauth_gateway_module.so
 nginx=${NGINX:-/usr/sbin/nginx}
 nginx_dev=/usr/share/nginx/src
 
+# what apt-get gets besides
+apt_options=()
+
 
 say() {
     printf '%s\n' "$*" >&2
@@ -67,7 +70,8 @@ packages_install() {
 
 apt_get() {
     DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends \
-        -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 "$@"
+        -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 \
+        "${apt_options[@]}" "$@"
 }
 
 

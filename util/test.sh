@@ -138,6 +138,8 @@ stage_style() {
               "$root/util/check-$checker" --self-test
     done
 
+    check "the bench counts right" "$root/bench/run" --self-test
+
     for checker in style layers config; do
         check "check-$checker" "$root/util/check-$checker"
     done
