@@ -47,6 +47,10 @@ ngx_http_oauth_status_connections(ngx_http_request_t *r)
         { NULL, { NULL, 0 } }
     };
 
+    limit = 0;
+    after = 0;
+    state = 0;
+
     rc = ngx_http_oauth_status_query(r, args);
 
     if (rc == NGX_DECLINED) {

@@ -49,6 +49,8 @@ ngx_http_oauth_status_slots(ngx_http_request_t *r)
         { "after", { NULL, 0 } }, { NULL, { NULL, 0 } }
     };
 
+    contested = 0;
+
     rc = ngx_http_oauth_status_query(r, args);
 
     if (rc == NGX_DECLINED) {

@@ -25,6 +25,9 @@ ngx_http_oauth_status_story(ngx_http_request_t *r)
         { NULL, { NULL, 0 } }
     };
 
+    limit = 0;
+    before = 0;
+
     rc = ngx_http_oauth_status_query(r, args);
 
     if (rc == NGX_DECLINED) {

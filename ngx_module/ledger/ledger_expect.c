@@ -152,6 +152,7 @@ ledger_expect_limits(ledger_expect_t *expect)
         }
 
         n = expect->newcomer.limits[i].n;
+        count = 0;
 
         rc = ledger_place(&expect->newcomer, i, &expect->evictions[i].slot);
 
