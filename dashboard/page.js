@@ -9,6 +9,7 @@ const LOOKS = 10;               /* pages without a match before we ask */
 const FEED = 20;
 const STORY = 50;
 const STORY_MAX = 1000;
+const MISSED = 500;
 const LANES = 6;
 const FILTERS = ['provider', 'state', 'owner', 'user', 'tenant', 'client'];
 const STATES = ['live', 'superseded', 'revoked', 'broken', 'expired'];
@@ -28,6 +29,8 @@ let about = { write: false, providers: [], last_event: 0 };
 let skew = 0;                   /* the gateway's clock minus ours, ms */
 let drawn = 0;                  /* the view that answers may still change */
 let view = { event: () => {}, reload: () => {} };
+let source = null;              /* of events */
+let asking = 0;                 /* the timer in its place */
 
 
 /* Documents */
@@ -259,8 +262,8 @@ function tone(type) {
 }
 
 
-const APART = 'Give each of them an integration user of its own, one for each '
-              + 'enterprise account; or let them share one live connection '
+const APART = 'Give each owner an integration user of its own, one for each '
+              + 'enterprise account; or let owners share one live connection '
               + '(heal).';
 
 
@@ -409,6 +412,7 @@ async function listView(main, search) {
     const more = el('p');
     const touched = new Set();
     let timer = null;
+    let pause = 200;
 
     main.append(el('h1', { tabindex: -1 }, 'Connections'), filterForm(values),
         el('table', { role: 'table' }, caption,
@@ -460,6 +464,10 @@ async function listView(main, search) {
         timer = null;
         touched.clear();
 
+        /* much is going on: the whole list, and not that often */
+
+        pause = ids.length > 20 ? 3000 : 200;
+
         if (ids.length > 20) {
             return load();
         }
@@ -506,7 +514,8 @@ async function listView(main, search) {
             }
 
             /* soon after the first, once for all that come meanwhile */
-            timer ??= touched.size ? setTimeout(() => act(update), 200) : null;
+            timer ??= touched.size ? setTimeout(() => act(update), pause)
+                                  : null;
         },
     };
 
@@ -971,11 +980,15 @@ function say(text) {
 
 
 function happened(event) {
+    if (event.seq <= about.last_event) {
+        return;
+    }
+
     const feed = at('feed');
     const line = el('li', {}, el('time', { datetime: event.at },
         new Date(event.at).toLocaleTimeString()), ' ', ...sentence(event));
 
-    about.last_event = Math.max(about.last_event, event.seq);
+    about.last_event = event.seq;
     at('feed-none').hidden = true;
     feed.prepend(line);
     flash(line);
@@ -998,9 +1011,18 @@ function live(on, word) {
 }
 
 
-/** A stream of events; where there can be none, we ask every two seconds. */
+/**
+ * A stream of events; where there can be none, we ask every two seconds.  A
+ * page that nobody sees lets go of it: a browser has few connections to one
+ * host, and a worker few streams.
+ */
 function follow() {
-    const source = new EventSource(`${base}events?after=${about.last_event}`);
+    if (document.hidden) {
+        live(false, 'Paused');
+        return;
+    }
+
+    source = new EventSource(`${base}events?after=${about.last_event}`);
 
     source.onopen = () => live(true, 'Live');
 
@@ -1035,7 +1057,35 @@ async function poll(rounds) {
         wait = 5000;
     }
 
-    setTimeout(rounds ? () => poll(rounds - 1) : follow, wait);
+    if (document.hidden) {
+        live(false, 'Paused');
+        return;
+    }
+
+    asking = setTimeout(rounds ? () => poll(rounds - 1) : follow, wait);
+}
+
+
+async function seen() {
+    const last = about.last_event;
+
+    about = await api('');
+
+    /* the few that were missed are told, many only by what is shown */
+
+    if (about.last_event >= last && about.last_event - last < MISSED) {
+        about.last_event = last;
+    }
+
+    follow();
+    await view.reload();
+}
+
+
+function unseen() {
+    clearTimeout(asking);
+    source?.close();
+    live(false, 'Paused');
 }
 
 
@@ -1108,8 +1158,10 @@ document.addEventListener('click', e => {
 addEventListener('popstate', draw);
 
 document.addEventListener('visibilitychange', () => {
+    unseen();
+
     if (!document.hidden) {
-        act(() => view.reload());
+        act(seen);
     }
 });
 

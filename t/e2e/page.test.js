@@ -10,7 +10,8 @@ import { after, before, describe, test } from 'node:test';
 import { findings, launch, open } from './lib/browser.js';
 import { Canary } from './lib/canary.js';
 import { Gateway } from './lib/gateway.js';
-import { basic, call, ports, request, until } from './lib/http.js';
+import { basic, call, ports, request, sleep,
+         until } from './lib/http.js';
 import { StandIn } from './providers/stand-in.js';
 
 
@@ -169,8 +170,9 @@ async function show(query, options) {
 
 async function picture(page, name) {
     if (shots) {
-        await page.evaluate(() => document.fonts.ready);
-        await page.screenshot({ path: path.join(shots, `${name}.png`) });
+        await page.setViewportSize({ width: 1200, height: 400 });
+        await page.screenshot({ path: path.join(shots, `${name}.png`),
+                                fullPage: true });
     }
 }
 
@@ -426,6 +428,53 @@ describe('live', () => {
                      /Fresh #\d+ connected as crm@acme\.example/);
         assert.match(await page.locator('#said').innerText(),
                      /Invoice export #1 was superseded by Fresh/);
+        await quiet(page);
+    });
+
+
+    test('what happens while nobody looks is caught up with', async () => {
+        const page = await show();
+        const hidden = value => page.evaluate(value => {
+            Object.defineProperty(document, 'hidden', {
+                value, configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }, value);
+
+        await rows(page).first().waitFor();
+        await hidden(true);
+        await page.getByText('Paused').waitFor();
+        await connect('crm', 'crm@acme.example', 'Meanwhile');
+        await sleep(600);
+        assert.equal(await page.getByText('Meanwhile').count(), 0);
+
+        await hidden(false);
+        await page.locator('#feed').getByText('Meanwhile').first().waitFor();
+        await rows(page).first().getByText('Meanwhile').waitFor();
+        await page.locator('#live.on').waitFor();
+        await quiet(page);
+    });
+
+
+    test('much at once is followed too', async () => {
+        const page = await show();
+
+        await rows(page).first().waitFor();
+        await Promise.all(Array.from({ length: 40 }, (_, i) =>
+            connect('crm', Object.keys(users)[i % 2], `Crowd ${i}`)));
+
+        const [{ id }] = await list('limit=1');
+
+        await page.locator(`tr[data-id="${id}"]`).waitFor();
+
+        const live = (await list('state=live')).map(item => item.id).sort();
+
+        await until(async () => {
+            const shown = await page.locator('tr:has(.state.live)')
+                .evaluateAll(all => all.map(row => row.dataset.id).sort());
+
+            return shown.join() === live.join();
+        }, 8000, 'the list to tell what is so');
+        assert.equal(await page.locator('#feed li').count(), 20);
         await quiet(page);
     });
 
