@@ -29,7 +29,8 @@ proxy_pass in the same nginx:
 Every round measures everything once, in random order. Each part has plain
 proxy_pass twice: where the two differ by more than 7 % the run is thrown
 away. Prints tables, and leaves bench.json and plots in build/bench/result/.
-Exit status 1: a check failed, or the run was thrown away.
+Exit status 1: a check failed, or the run was thrown away. Of fewer than six
+rounds the range stands where the 95 % interval does.
 
   --quick                two minutes, to try it: few rounds, few tokens
   --parts=PART,...       these parts only
