@@ -8,6 +8,7 @@
 
 
 static ngx_uint_t ngx_http_oauth_heal_good(ngx_http_oauth_ctx_t *ctx);
+static ngx_uint_t ngx_http_oauth_heal_exceeds(ngx_http_oauth_ctx_t *ctx);
 static ngx_uint_t ngx_http_oauth_heal_plain(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_heal_read(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
@@ -32,7 +33,8 @@ ngx_http_oauth_heal_refresh(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     if ((ctx->problem != NGX_HTTP_OAUTH_PROBLEM_SUPERSEDED
          && ctx->problem != NGX_HTTP_OAUTH_PROBLEM_ROTATED)
-        || !ctx->refresh || !ctx->named)
+        || !ctx->refresh || !ctx->named
+        || ngx_http_oauth_heal_exceeds(ctx))
     {
         return NGX_DECLINED;
     }
@@ -79,6 +81,23 @@ ngx_http_oauth_heal_good(ngx_http_oauth_ctx_t *ctx)
     margin = ngx_min(life / 4, NGX_HTTP_OAUTH_HEAL_MARGIN);
 
     return lent->expires_at > now + margin;
+}
+
+
+/* RFC 6749, 6: no refresh asks for more than its own grant has. */
+
+static ngx_uint_t
+ngx_http_oauth_heal_exceeds(ngx_http_oauth_ctx_t *ctx)
+{
+    char             buf[LEDGER_SCALAR_MAX];
+    ledger_slice_t   scope;
+
+    return ledger_message_member(ctx->sources[NGX_HTTP_OAUTH_REQUEST],
+                                 ledger_slice("scope"), buf, &scope)
+           == LEDGER_OK
+           && scope.len
+           && !ledger_scope_covers(ngx_http_oauth_connection(ctx)->scope,
+                                   scope);
 }
 
 

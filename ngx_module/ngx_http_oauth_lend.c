@@ -321,6 +321,11 @@ ngx_http_oauth_lend_find(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    if (!authenticate && found.own_key == 0) {
+        /* a call shows no client: it was a confidential one at the exchange */
+        return NGX_DECLINED;
+    }
+
     lent = ngx_pcalloc(r->pool, sizeof(ngx_http_oauth_lent_t));
     if (lent == NULL) {
         return NGX_ERROR;

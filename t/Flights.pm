@@ -210,6 +210,9 @@ sub together
     my $from = Time::HiRes::time();
     my (@answers, %index);
 
+    # a worker may be killed with a caller in its queue: that one has no answer
+    local $SIG{PIPE} = 'IGNORE';
+
     for my $i (0 .. $#requests) {
         my $r = $requests[$i];
         my $left = $from + $r->{after} - Time::HiRes::time();

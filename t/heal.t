@@ -193,6 +193,25 @@ connect 3 u=jane scope=read S
 call 2 : 409
 call 1 : 200 | authorization=Bearer at-canary-3 | -error
 
+=== TEST: a refresh asks for no more than its own connection had
+--- steps
+connect 1 u=jane scope=read S
+connect 2 u=jane scope=write%20read S
+refresh 1 as=9 scope=write S : 400 | error=invalid_grant
+refresh 1 as=9 scope=read%20write S : 400 | error=invalid_grant
+refresh 1 as=9 scope=read S : 200 | access_token=at-canary-9 | -error
+--- provider_saw
+POST /token?t=1&u=jane
+POST /token?t=2&u=jane
+POST /token?t=9
+
+=== TEST: a connection opened without a secret is not healed in its calls
+--- steps
+connect 1 u=jane
+connect 2 u=jane S
+call 1 : 409 | type=urn:oauth-gateway:superseded
+refresh 1 as=9 : 400 | error=invalid_grant
+
 === TEST: revoked, broken and undecided connections are not healed
 --- config
     location = /token { oauth_token_endpoint p heal; proxy_pass http://provider; }
@@ -431,8 +450,8 @@ refresh 1 as=9 +client_secret=canary-guess : 400 | error=invalid_grant
 
 === TEST: runners of one client may show its secret each in its own way
 --- steps
-connect 1 u=jane S
-connect 2 u=jane B
+connect 1 u=jane scope=read S
+connect 2 u=jane scope=read B
 refresh 1 as=3 +scope=read S : 200 | access_token=at-canary-3 | refresh_token=rt-canary-1 | X-Action: heal
 refresh 2 as=4 B : 200 | access_token=at-canary-4 | refresh_token=rt-canary-2 | X-Action: heal
 refresh 2 as=4 S : 200 | access_token=at-canary-4 | refresh_token=rt-canary-2 | X-Action: heal
@@ -514,8 +533,8 @@ stop_providers();
 
 === TEST: a request for less has an exchange of its own, and lends nothing
 --- steps
-connect 1 u=jane S
-connect 2 u=jane S
+connect 1 u=jane scope=read%20write S
+connect 2 u=jane scope=read%20write S
 --- check
 slow_provider(delay => 0.05, answer => sub {
     my ($body, $n) = @_;

@@ -302,8 +302,8 @@ stop_providers();
     oauth_store $TEST_NGINX_SERVER_ROOT/html/store-full max_size=1m;
 --- may_alert
 --- steps
-connect 1 u=jane S
-connect 2 u=jane e=1 S
+connect 1 u=jane scope=read S
+connect 2 u=jane e=1 scope=read S
 sleep 1
 --- check
 my ($n, $unrecorded, $refused, $live, @wrong) = (0, 0, 0, '2');

@@ -23,6 +23,7 @@
 #define LEDGER_CONNECTION_RELEASED      0x80
 
 
+static ledger_slice_t ledger_scope_word(ledger_slice_t *text);
 static ledger_rc_t ledger_connection_check(
     const ledger_connection_t *connection);
 static unsigned ledger_connection_beyond(
@@ -358,4 +359,53 @@ ledger_ms_t
 ledger_ms_after(ledger_ms_t time, uint64_t span)
 {
     return time > UINT64_MAX - span ? UINT64_MAX : time + span;
+}
+
+
+unsigned
+ledger_scope_covers(ledger_slice_t scope, ledger_slice_t wanted)
+{
+    unsigned        found;
+    ledger_slice_t  word, rest;
+
+    if (wanted.len == 0 || scope.len == 0) {
+        return wanted.len == scope.len;
+    }
+
+    while (wanted.len) {
+        word = ledger_scope_word(&wanted);
+        rest = scope;
+        found = 0;
+
+        while (rest.len && !found) {
+            found = ledger_slice_equal(ledger_scope_word(&rest), word);
+        }
+
+        if (!found) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ledger_slice_t
+ledger_scope_word(ledger_slice_t *text)
+{
+    size_t                len;
+    ledger_slice_t        word;
+    const unsigned char  *space;
+
+    space = memchr(text->data, ' ', text->len);
+    len = space ? (size_t) (space - text->data) : text->len;
+
+    word.data = text->data;
+    word.len = len;
+
+    len += space ? 1 : 0;
+    text->data += len;
+    text->len -= len;
+
+    return word;
 }

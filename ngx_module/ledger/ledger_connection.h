@@ -74,6 +74,13 @@ unsigned ledger_connection_reconnect(const ledger_connection_t *one,
 unsigned ledger_connection_replays(const ledger_connection_t *connection,
     const ledger_token_id_t *id);
 
+/*
+ * Whether "scope" has all words of "wanted" (RFC 6749, 3.3: in any order,
+ * spaces between them).  An unknown scope covers an unknown one only.
+ */
+
+unsigned ledger_scope_covers(ledger_slice_t scope, ledger_slice_t wanted);
+
 unsigned ledger_token_id_equal(const ledger_token_id_t *one,
     const ledger_token_id_t *two);
 unsigned ledger_slice_equal(ledger_slice_t one, ledger_slice_t two);

@@ -31,9 +31,6 @@ static ledger_rc_t ledger_lent_connection(ledger_view_t *view, uint64_t id,
 static unsigned ledger_lent_same(const ledger_connection_t *one,
     const ledger_connection_t *two, unsigned by);
 static unsigned ledger_lent_equal(ledger_slice_t one, ledger_slice_t two);
-static unsigned ledger_lent_covers(ledger_slice_t scope,
-    ledger_slice_t wanted);
-static ledger_slice_t ledger_lent_word(ledger_slice_t *text);
 
 
 ledger_rc_t
@@ -377,7 +374,7 @@ ledger_lent_same(const ledger_connection_t *one,
         return 0;
     }
 
-    return ledger_lent_covers(two->scope, one->scope);
+    return ledger_scope_covers(two->scope, one->scope);
 }
 
 
@@ -387,55 +384,4 @@ static unsigned
 ledger_lent_equal(ledger_slice_t one, ledger_slice_t two)
 {
     return one.len && ledger_slice_equal(one, two);
-}
-
-
-/* RFC 6749, 3.3: words with single spaces between them, in no order. */
-
-static unsigned
-ledger_lent_covers(ledger_slice_t scope, ledger_slice_t wanted)
-{
-    unsigned        found;
-    ledger_slice_t  word, rest;
-
-    if (wanted.len == 0 || scope.len == 0) {
-        return wanted.len == scope.len;
-    }
-
-    while (wanted.len) {
-        word = ledger_lent_word(&wanted);
-        rest = scope;
-        found = 0;
-
-        while (rest.len && !found) {
-            found = ledger_slice_equal(ledger_lent_word(&rest), word);
-        }
-
-        if (!found) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-static ledger_slice_t
-ledger_lent_word(ledger_slice_t *text)
-{
-    size_t                len;
-    ledger_slice_t        word;
-    const unsigned char  *space;
-
-    space = memchr(text->data, ' ', text->len);
-    len = space ? (size_t) (space - text->data) : text->len;
-
-    word.data = text->data;
-    word.len = len;
-
-    len += space ? 1 : 0;
-    text->data += len;
-    text->len -= len;
-
-    return word;
 }
