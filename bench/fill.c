@@ -28,8 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ledger.h"
-#include "ledger_keyring.h"
+#include "store.h"
 
 
 #define FILL_BATCH    256
@@ -52,10 +51,7 @@ typedef struct {
 
 
 static void fill_fail(const char *what);
-static ledger_keyring_t *fill_keys(const char *path);
 static void fill_make_keys(const char *path);
-static ledger_t *fill_open(const char *path, ledger_keyring_t *keys,
-    unsigned sync);
 static uint64_t fill_begin(ledger_t *ledger);
 static void fill_record(ledger_record_t *record, fill_names_t *names,
     ledger_keyring_t *keys, uint64_t i, ledger_ms_t at);
@@ -83,8 +79,12 @@ main(int argc, char **argv)
         return 2;
     }
 
-    keys = fill_keys(argv[2]);
-    ledger = fill_open(argv[1], keys, 0);
+    if (access(argv[2], F_OK) != 0) {
+        fill_make_keys(argv[2]);
+    }
+
+    keys = bench_keys(argv[2]);
+    ledger = bench_store(argv[1], keys, BENCH_CREATE);
 
     i = fill_begin(ledger);
     last += i;
@@ -113,7 +113,7 @@ main(int argc, char **argv)
 
     /* one durable commit on top of those that were not */
 
-    ledger = fill_open(argv[1], keys, 1);
+    ledger = bench_store(argv[1], keys, BENCH_SYNC);
 
     if (ledger_probe(ledger) != LEDGER_OK) {
         fill_fail("the store cannot be made durable");
@@ -138,37 +138,6 @@ fill_fail(const char *what)
 }
 
 
-static ledger_keyring_t *
-fill_keys(const char *path)
-{
-    char               text[LEDGER_KEYS_MAX * 2 * LEDGER_KEY_TEXT];
-    FILE              *file;
-    unsigned           line;
-    ledger_slice_t     slice;
-    ledger_keyring_t  *keys;
-
-    if (access(path, F_OK) != 0) {
-        fill_make_keys(path);
-    }
-
-    file = fopen(path, "r");
-    if (file == NULL) {
-        fill_fail(path);
-    }
-
-    slice.data = (unsigned char *) text;
-    slice.len = fread(text, 1, sizeof(text), file);
-    fclose(file);
-
-    if (ledger_keyring_parse(slice, &keys, &line) != LEDGER_OK) {
-        errno = 0;
-        fill_fail("the key file cannot be read");
-    }
-
-    return keys;
-}
-
-
 static void
 fill_make_keys(const char *path)
 {
@@ -183,29 +152,6 @@ fill_make_keys(const char *path)
     {
         fill_fail(path);
     }
-}
-
-
-static ledger_t *
-fill_open(const char *path, ledger_keyring_t *keys, unsigned sync)
-{
-    ledger_t          *ledger;
-    ledger_options_t   options;
-
-    memset(&options, 0, sizeof(options));
-
-    options.path = path;
-    options.max_size = (uint64_t) 64 << 30;
-    options.keys = ledger_keyring_ids(keys, &options.nkeys);
-    options.readers = 126;
-    options.sync = sync & 1;
-    options.create = 1;
-
-    if (ledger_open(&ledger, &options) != LEDGER_OK) {
-        fill_fail(path);
-    }
-
-    return ledger;
 }
 
 

@@ -18,10 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "ledger.h"
-#include "ledger_keyring.h"
+#include "store.h"
 
 
 #define PAGES_ITEMS   100
@@ -34,23 +32,21 @@ typedef struct {
 } pages_case_t;
 
 
-static ledger_t *pages_open(const char *path, const char *key_file);
 static void pages_measure(ledger_t *ledger, const pages_case_t *one,
     uint64_t last);
 static unsigned pages_read(ledger_t *ledger, const ledger_filter_t *filter,
     uint64_t before, size_t *items);
-static int pages_compare(const void *one, const void *two);
-static double pages_now(void);
 
 
 int
 main(int argc, char **argv)
 {
-    size_t           i;
-    uint64_t         last;
-    ledger_t        *ledger;
-    ledger_page_t    page;
-    ledger_filter_t  all;
+    size_t             i;
+    uint64_t           last;
+    ledger_t          *ledger;
+    ledger_page_t      page;
+    ledger_filter_t    all;
+    ledger_keyring_t  *keys;
 
     static const pages_case_t  cases[] = {
         { "none", { .state = 0 } },
@@ -70,14 +66,15 @@ main(int argc, char **argv)
         return 2;
     }
 
-    ledger = pages_open(argv[1], argv[2]);
+    keys = bench_keys(argv[2]);
+    ledger = bench_store(argv[1], keys, BENCH_SYNC);
+    ledger_keyring_free(keys);
 
     memset(&all, 0, sizeof(all));
     memset(&page, 0, sizeof(page));
 
     if (ledger_list(ledger, &all, 0, 1, &page) != LEDGER_OK || page.n == 0) {
-        fprintf(stderr, "pages: %s: no connections\n", argv[1]);
-        return 1;
+        bench_fail("no connections", argv[1]);
     }
 
     last = page.rows[0].number;
@@ -96,51 +93,6 @@ main(int argc, char **argv)
 }
 
 
-static ledger_t *
-pages_open(const char *path, const char *key_file)
-{
-    char               text[4096];
-    FILE              *file;
-    unsigned           line;
-    ledger_t          *ledger;
-    ledger_slice_t     slice;
-    ledger_options_t   options;
-    ledger_keyring_t  *keys;
-
-    file = fopen(key_file, "r");
-    if (file == NULL) {
-        perror(key_file);
-        exit(1);
-    }
-
-    slice.data = (unsigned char *) text;
-    slice.len = fread(text, 1, sizeof(text), file);
-    fclose(file);
-
-    if (ledger_keyring_parse(slice, &keys, &line) != LEDGER_OK) {
-        fprintf(stderr, "pages: %s: no key file\n", key_file);
-        exit(1);
-    }
-
-    memset(&options, 0, sizeof(options));
-
-    options.path = path;
-    options.max_size = (uint64_t) 64 << 30;
-    options.keys = ledger_keyring_ids(keys, &options.nkeys);
-    options.readers = 126;
-    options.sync = 1;
-
-    if (ledger_open(&ledger, &options) != LEDGER_OK) {
-        fprintf(stderr, "pages: %s: no store\n", path);
-        exit(1);
-    }
-
-    ledger_keyring_free(keys);
-
-    return ledger;
-}
-
-
 static void
 pages_measure(ledger_t *ledger, const pages_case_t *one, uint64_t last)
 {
@@ -155,14 +107,14 @@ pages_measure(ledger_t *ledger, const pages_case_t *one, uint64_t last)
 
         /* of the rare ones the first page is all there is */
 
-        start = pages_now();
+        start = bench_now();
         calls = pages_read(ledger, &one->filter,
                            i % 2 ? last - last * i / PAGES_ROUNDS / 2 : 0,
                            &items);
-        times[i] = pages_now() - start;
+        times[i] = bench_now() - start;
     }
 
-    qsort(times, PAGES_ROUNDS, sizeof(double), pages_compare);
+    qsort(times, PAGES_ROUNDS, sizeof(double), bench_compare);
 
     printf("%-12s %6zu %6u %10.0f %10.0f\n", one->name, items, calls,
            times[PAGES_ROUNDS / 2], times[PAGES_ROUNDS - 1]);
@@ -200,27 +152,4 @@ pages_read(ledger_t *ledger, const ledger_filter_t *filter, uint64_t before,
     } while (*items < PAGES_ITEMS && before);
 
     return calls;
-}
-
-
-static int
-pages_compare(const void *one, const void *two)
-{
-    double  a, b;
-
-    a = *(const double *) one;
-    b = *(const double *) two;
-
-    return (a > b) - (a < b);
-}
-
-
-static double
-pages_now(void)
-{
-    struct timespec  now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-
-    return (double) now.tv_sec * 1e6 + (double) now.tv_nsec / 1e3;
 }

@@ -9,7 +9,8 @@ CORE := $(wildcard ngx_module/ledger/*.c)
 UNIT := $(shell grep -lsw 'main(.*)$$' t/unit/*.c)
 HELP := $(filter-out $(UNIT),$(wildcard t/unit/*.c))
 FUZZ := $(wildcard t/fuzz/fuzz_*.c)
-BENCH := $(wildcard bench/*.c)
+BENCH := $(shell grep -lsw '^main(.*)$$' bench/*.c)
+BENCH_HELP := $(filter-out $(BENCH),$(wildcard bench/*.c))
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 programs = $(patsubst %.c,$(OUT)/%,$(1))
@@ -50,6 +51,8 @@ $(OUT)/%.o: %.c util/core.mk
 
 $(call programs,$(UNIT)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE) $(HELP))
 	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ -lcmocka $(LIBS)
+
+$(call programs,$(BENCH)): $(OUT)/%: $(OUT)/%.o $(call objects,$(BENCH_HELP))
 
 $(call programs,$(FUZZ) $(BENCH)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE))
 	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ $(LIBS)
