@@ -94,7 +94,7 @@ function layOut(file, files) {
             [/\/etc\/nginx\/oauth-gateway.key/, `${dir}/store.key`],
             [/\/etc\/nginx\/tls\/\w+\.crt(?=;)/g, files.front.cert],
             [/\/etc\/nginx\/tls\/\w+\.key(?=;)/g, files.front.key],
-            [/listen +(\d+)/g, 'listen 127.0.0.1:$1'],
+            [/listen +(\d+)(?![\d.])/g, 'listen 127.0.0.1:$1'],
         ]);
     };
 }
