@@ -326,15 +326,9 @@ ledger_expect_left(ledger_expect_t *expect, unsigned limit,
 static ledger_rc_t
 ledger_expect_load(ledger_expect_t *expect, uint64_t id)
 {
-    ledger_rc_t     rc;
-    ledger_slice_t  encoded;
+    ledger_rc_t  rc;
 
-    rc = ledger_store_connection(&expect->view, id, &encoded);
-
-    if (rc == LEDGER_OK) {
-        rc = ledger_connection_decode(encoded.data, encoded.len,
-                                      &expect->member);
-    }
+    rc = ledger_store_decoded(&expect->view, id, &expect->member);
 
     /* not found would read as the end of the slot */
 

@@ -321,7 +321,6 @@ ledger_slot_count(ledger_view_t *view, const ledger_slot_id_t *id,
     ledger_ms_t now, uint32_t count, ledger_slot_t *slot)
 {
     ledger_rc_t          rc;
-    ledger_slice_t       encoded;
     ledger_member_t      from, member;
     ledger_connection_t  c;
 
@@ -331,11 +330,7 @@ ledger_slot_count(ledger_view_t *view, const ledger_slot_id_t *id,
         rc = ledger_store_member(view, LEDGER_MEMBERS, id, &from, &member);
 
         if (rc == LEDGER_OK) {
-            rc = ledger_store_connection(view, member.id, &encoded);
-        }
-
-        if (rc == LEDGER_OK) {
-            rc = ledger_connection_decode(encoded.data, encoded.len, &c);
+            rc = ledger_store_decoded(view, member.id, &c);
         }
 
         if (rc != LEDGER_OK) {

@@ -450,7 +450,6 @@ ledger_kept_allowed(ledger_view_t *view, const ledger_token_id_t *presented,
 {
     ledger_rc_t          rc;
     ledger_row_t         row;
-    ledger_slice_t       encoded;
     ledger_connection_t  c;
 
     if (now > kept->until) {
@@ -467,14 +466,10 @@ ledger_kept_allowed(ledger_view_t *view, const ledger_token_id_t *presented,
         return LEDGER_NOT_FOUND;
     }
 
-    rc = ledger_store_connection(view, row.connection, &encoded);
-
-    if (rc == LEDGER_OK) {
-        rc = ledger_connection_decode(encoded.data, encoded.len, &c);
-    }
+    rc = ledger_store_decoded(view, row.connection, &c);
 
     if (rc != LEDGER_OK) {
-        return rc == LEDGER_VERSION ? LEDGER_CORRUPT : rc;
+        return rc;
     }
 
     if (c.id != kept->connection) {

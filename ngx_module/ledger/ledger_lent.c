@@ -26,8 +26,6 @@ static ledger_rc_t ledger_lent_by(ledger_view_t *view,
 static ledger_rc_t ledger_lent_access(ledger_view_t *view,
     const ledger_connection_t *lender, const ledger_lent_row_t *row,
     ledger_ms_t now, ledger_lent_t *lent);
-static ledger_rc_t ledger_lent_connection(ledger_view_t *view, uint64_t id,
-    ledger_connection_t *connection);
 static unsigned ledger_lent_same(const ledger_connection_t *one,
     const ledger_connection_t *two, unsigned by);
 static unsigned ledger_lent_equal(ledger_slice_t one, ledger_slice_t two);
@@ -173,7 +171,7 @@ ledger_lent_find(ledger_view_t *view, uint64_t id, unsigned by,
     ledger_rc_t          rc;
     ledger_connection_t  c;
 
-    rc = ledger_lent_connection(view, id, &c);
+    rc = ledger_store_decoded(view, id, &c);
 
     if (rc == LEDGER_OK) {
         rc = ledger_lent_own(view, id, lent);
@@ -240,7 +238,7 @@ ledger_lent_slot(ledger_view_t *view, const ledger_connection_t *connection,
             break;
         }
 
-        rc = ledger_lent_connection(view, member.id, &c);
+        rc = ledger_store_decoded(view, member.id, &c);
 
         if (rc != LEDGER_OK) {
             return rc;
@@ -340,23 +338,6 @@ ledger_lent_access(ledger_view_t *view, const ledger_connection_t *lender,
                        && (token.expires_at == 0 || token.expires_at > now);
 
     return LEDGER_OK;
-}
-
-
-static ledger_rc_t
-ledger_lent_connection(ledger_view_t *view, uint64_t id,
-    ledger_connection_t *connection)
-{
-    ledger_rc_t     rc;
-    ledger_slice_t  encoded;
-
-    rc = ledger_store_connection(view, id, &encoded);
-
-    if (rc == LEDGER_OK) {
-        rc = ledger_connection_decode(encoded.data, encoded.len, connection);
-    }
-
-    return rc == LEDGER_VERSION ? LEDGER_CORRUPT : rc;
 }
 
 

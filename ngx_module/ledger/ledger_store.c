@@ -23,9 +23,6 @@
  */
 
 #ifndef _GNU_SOURCE
-/* The row in "meta" that a probe takes room with. */
-#define LEDGER_STORE_ROOM  "room"
-
 #define _GNU_SOURCE  /* nanosleep() */
 #endif
 
@@ -39,6 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ledger_connection.h"
 #include "ledger_cursor.h"
 #include "ledger_work.h"
 
@@ -91,6 +89,9 @@
 #define LEDGER_LENT_ACCESS      0x01
 #define LEDGER_LENT_REFRESH     0x02
 #define LEDGER_LENT_FLAGS       0x03
+
+/* The row in "meta" that a probe takes room with. */
+#define LEDGER_STORE_ROOM  "room"
 
 /* names of meta numbers, see also ledger_apply.c */
 #define LEDGER_NAME_FORMAT      "format"
@@ -963,6 +964,23 @@ ledger_store_connection(ledger_view_t *view, uint64_t id,
     }
 
     return rc;
+}
+
+
+ledger_rc_t
+ledger_store_decoded(ledger_view_t *view, uint64_t id,
+    ledger_connection_t *connection)
+{
+    ledger_rc_t     rc;
+    ledger_slice_t  encoded;
+
+    rc = ledger_store_connection(view, id, &encoded);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_connection_decode(encoded.data, encoded.len, connection);
+    }
+
+    return rc == LEDGER_VERSION ? LEDGER_CORRUPT : rc;
 }
 
 

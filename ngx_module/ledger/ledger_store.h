@@ -244,6 +244,10 @@ LEDGER_MUST_USE ledger_rc_t ledger_store_delete_token(ledger_view_t *view,
 
 LEDGER_MUST_USE ledger_rc_t ledger_store_connection(ledger_view_t *view,
     uint64_t id, ledger_slice_t *encoded);
+/* The same decoded: its slices live as long.  A newer form is corrupt. */
+
+LEDGER_MUST_USE ledger_rc_t ledger_store_decoded(ledger_view_t *view,
+    uint64_t id, ledger_connection_t *connection);
 LEDGER_MUST_USE ledger_rc_t ledger_store_put_connection(ledger_view_t *view,
     uint64_t id, ledger_slice_t encoded);
 LEDGER_MUST_USE ledger_rc_t ledger_store_delete_connection(
