@@ -224,7 +224,11 @@ ${config(this.dir)}
     }
 
 
-    /** Messages of the error log at `crit` and above: a crash is one. */
+    /**
+     * Messages of the error log at `crit` and above: a crash is one.  What
+     * nginx says of a worker that was killed here is none: that it exited,
+     * and that it held a zone's lock, which the master then takes from it.
+     */
     alarms() {
         if (!fs.existsSync(this.errorLog)) {
             return [];
@@ -232,7 +236,8 @@ ${config(this.dir)}
 
         const killed = [...this.killed].join('|');
         const ours = new RegExp(
-            `worker process (${killed}) exited on signal 9$`);
+            `(worker process (${killed}) exited on signal 9`
+            + `|shared memory zone "[a-z_]+" was locked by (${killed}))$`);
 
         return fs.readFileSync(this.errorLog, 'utf8').split('\n').filter(
             l => /\[(crit|alert|emerg)\]/.test(l) && !ours.test(l));
