@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "ledger_store.h"
-#include "scene.h"
+#include "story.h"
 
 
 #define T0    SCENE_NOW
@@ -24,31 +24,7 @@
 #define KEPT  (30 * DAY)
 
 
-static scene_t            *s;
 static ledger_identity_t   found;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    s = scene_create(1u << 28);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-
-    scene_check(s);
-    scene_destroy(s);
-
-    return 0;
-}
 
 
 static void
@@ -592,9 +568,6 @@ test_damage_stops_a_record(void **state)
                              &value, 0), 0);
     assert_int_equal(mdb_txn_commit(txn), 0);
 }
-
-
-#define story(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 
 int

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "scene.h"
+#include "story.h"
 
 
 #define T0  SCENE_NOW
@@ -27,32 +27,6 @@
 #define EXPIRED     LEDGER_VERDICT_EXPIRED
 #define ROTATED     LEDGER_VERDICT_ROTATED
 #define UNKNOWN     LEDGER_VERDICT_UNKNOWN
-
-
-static scene_t  *s;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    s = scene_create(1u << 28);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-
-    scene_check(s);
-    scene_destroy(s);
-
-    return 0;
-}
 
 
 static void
@@ -1444,9 +1418,6 @@ test_names_of_several_keys(void **state)
                      LEDGER_OK);
     assert_int_equal(s->judgement.verdict, UNKNOWN);
 }
-
-
-#define story(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 
 int

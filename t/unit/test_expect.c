@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "ledger_store.h"
-#include "scene.h"
+#include "story.h"
 
 
 #define T0         SCENE_NOW
@@ -35,7 +35,6 @@
 #define VARIABLE   LEDGER_KEY_VARIABLE
 
 
-static scene_t               *s;
 static ledger_expectation_t   expected;
 
 static uint64_t  seed = 20240229;
@@ -47,29 +46,6 @@ static unsigned  ntokens;
 static char      names[RECENT][16];
 static uint8_t   states[IDS_MAX];
 static uint64_t  nobody, one, several, beyond, mine, others, itself, later;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    s = scene_create(1u << 28);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-
-    scene_check(s);
-    scene_destroy(s);
-
-    return 0;
-}
 
 
 /* The states of all connections up to "last", before something happens. */
@@ -809,9 +785,6 @@ test_random_histories(void **state)
     assert_true(later > 0);
     assert_true(itself > 0);
 }
-
-
-#define story(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 
 int

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "ledger_store.h"
-#include "scene.h"
+#include "story.h"
 
 
 #define T0      SCENE_NOW
@@ -34,31 +34,7 @@
 #define UNKNOWN     LEDGER_VERDICT_UNKNOWN
 
 
-static scene_t        *s;
 static ledger_kept_t   found;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    s = scene_create(1u << 28);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-
-    scene_check(s);
-    scene_destroy(s);
-
-    return 0;
-}
 
 
 static void
@@ -1333,9 +1309,6 @@ test_damaged_row(void **state)
                              &value, 0), 0);
     assert_int_equal(mdb_txn_commit(txn), 0);
 }
-
-
-#define story(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 
 int

@@ -16,38 +16,14 @@
 #include <cmocka.h>
 
 #include "ledger_store.h"
-#include "scene.h"
+#include "story.h"
 
 
 #define T0     SCENE_NOW
 #define BOTH   (LEDGER_BY_USER | LEDGER_BY_TENANT)
 
 
-static scene_t        *s;
 static ledger_lent_t   lent;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    s = scene_create(1u << 28);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-
-    scene_check(s);
-    scene_destroy(s);
-
-    return 0;
-}
 
 
 static void
@@ -580,9 +556,6 @@ test_deleted(void **state)
     ledger_store_read_end(&view);
     assert_int_equal(stat.ms_entries, 1);
 }
-
-
-#define story(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 
 int

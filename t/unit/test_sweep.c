@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "ledger_store.h"
-#include "scene.h"
+#include "story.h"
 
 
 #define T0    SCENE_NOW
@@ -24,32 +24,6 @@
 
 /* the retention of all stories but the last */
 #define KEPT  (30 * DAY)
-
-
-static scene_t  *s;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    s = scene_create(1u << 28);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-
-    scene_check(s);
-    scene_destroy(s);
-
-    return 0;
-}
 
 
 static void
@@ -431,9 +405,6 @@ test_log_is_trimmed(void **state)
     assert_true(rows(LEDGER_LOG) <= kept + 1);
     assert_not_due(T0 + KEPT);
 }
-
-
-#define story(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 
 int

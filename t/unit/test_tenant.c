@@ -18,38 +18,10 @@
 #include <cmocka.h>
 
 #include "ledger_store.h"
-#include "scene.h"
+#include "story.h"
 
 
 #define T0      SCENE_NOW
-
-#define story(name)  cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
-
-static scene_t  *s;
-
-
-static int
-set_up(void **state)
-{
-    (void) state;
-
-    s = scene_create(1u << 28);
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-
-    scene_check(s);
-    scene_destroy(s);
-
-    return 0;
-}
 
 
 /* A connect with the tokens "aN" and "rN"; no user: unknown. */
