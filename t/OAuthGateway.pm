@@ -69,7 +69,7 @@ use MIME::Base64 ();
 use POSIX ();
 use Time::HiRes ();
 
-our @EXPORT = qw(jwt slurp html curl answer_once);
+our @EXPORT = qw(jwt slurp html curl answer_once told_locations);
 
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $block_number = 0;
@@ -179,6 +179,39 @@ sub usual_locations ()
             proxy_set_header X-Verdict $oauth_verdict;
             proxy_set_header X-Action $oauth_action;
             proxy_pass http://provider;
+        }
+END
+}
+
+
+# a gateway of which all is told below /status/
+sub told_locations ()
+{
+    return <<'END';
+        location = /token {
+            oauth_token_endpoint p;
+            proxy_pass http://provider;
+        }
+        location = /flagged {
+            oauth_token_endpoint p flag;
+            proxy_pass http://provider/token;
+        }
+        location = /revoke {
+            oauth_revocation_endpoint p;
+            proxy_pass http://provider/ok;
+        }
+        location /api {
+            oauth_guard p;
+            proxy_pass http://provider;
+        }
+        location /flag/ {
+            oauth_guard p flag;
+            proxy_pass http://provider/;
+        }
+        location /status/ {
+            oauth_status;
+            oauth_status_write on;
+            send_timeout 2s;
         }
 END
 }

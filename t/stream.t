@@ -74,35 +74,7 @@ sub gateway_port { return $Test::Nginx::Util::ServerPortForClient }
 add_block_preprocessor(sub {
     my ($block) = @_;
 
-    if (!defined $block->config) {
-        $block->set_value(config => <<'END');
-        location = /token {
-            oauth_token_endpoint p;
-            proxy_pass http://provider;
-        }
-        location = /flagged {
-            oauth_token_endpoint p flag;
-            proxy_pass http://provider/token;
-        }
-        location = /revoke {
-            oauth_revocation_endpoint p;
-            proxy_pass http://provider/ok;
-        }
-        location /api {
-            oauth_guard p;
-            proxy_pass http://provider;
-        }
-        location /flag/ {
-            oauth_guard p flag;
-            proxy_pass http://provider/;
-        }
-        location /status/ {
-            oauth_status;
-            oauth_status_write on;
-            send_timeout 2s;
-        }
-END
-    }
+    $block->set_value(config => told_locations()) if !defined $block->config;
 });
 
 run_tests();
