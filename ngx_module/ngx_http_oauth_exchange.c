@@ -38,8 +38,6 @@ static void ngx_http_oauth_exchange_origin(ngx_http_request_t *r,
     ledger_exchange_t *x);
 static ngx_int_t ngx_http_oauth_exchange_members(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-static ngx_int_t ngx_http_oauth_exchange_write(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
 static ngx_uint_t ngx_http_oauth_exchange_exempt(ngx_http_oauth_ctx_t *ctx);
 static ngx_str_t ngx_http_oauth_exchange_whole(ngx_str_t *text);
 static uint64_t ngx_http_oauth_exchange_seconds(ngx_str_t *text);
@@ -702,11 +700,14 @@ ngx_http_oauth_exchange_set(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     rc = ngx_http_oauth_exchange_members(r, ctx);
 
-    if (rc == NGX_OK || (rc == NGX_DECLINED && changed)) {
-        return ngx_http_oauth_exchange_write(r, ctx, text);
+    if (rc == NGX_ERROR || (rc == NGX_DECLINED && !changed)) {
+        return rc;
     }
 
-    return rc;
+    rc = ngx_http_oauth_exchange_text(r, ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
+                                      ctx->answer_form, text);
+
+    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -762,21 +763,19 @@ ngx_http_oauth_exchange_members(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
-ngx_http_oauth_exchange_write(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_str_t *text)
+ngx_int_t
+ngx_http_oauth_exchange_text(ngx_http_request_t *r, json_t *message,
+    ngx_uint_t form, ngx_str_t *text)
 {
     char         *out;
     size_t        len;
-    json_t       *message;
     ledger_rc_t   rc;
 
-    message = ctx->sources[NGX_HTTP_OAUTH_RESPONSE];
+    rc = form ? ledger_message_write_form(message, &out, &len)
+              : ledger_message_write_json(message, &out, &len);
 
-    rc = ctx->answer_form ? ledger_message_write_form(message, &out, &len)
-                          : ledger_message_write_json(message, &out, &len);
     if (rc != LEDGER_OK) {
-        return NGX_ERROR;
+        return (rc == LEDGER_NOMEM) ? NGX_ERROR : NGX_DECLINED;
     }
 
     text->len = len;

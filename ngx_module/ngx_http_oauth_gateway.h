@@ -659,6 +659,11 @@ ngx_uint_t ngx_http_oauth_other_user(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, const ledger_slice_t *user,
     const ledger_slice_t *login);
 
+/* The same of the user whose connection the token of a call belongs to. */
+
+ngx_uint_t ngx_http_oauth_other_holder(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
 
 /* ngx_http_oauth_claim.c: one connect of a slot at a time */
 
@@ -797,15 +802,12 @@ ngx_int_t ngx_http_oauth_lend_find(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t authenticate);
 void ngx_http_oauth_lend_cleanup(ngx_http_oauth_ctx_t *ctx);
 
+/* Whether the request asks for less than all that its grant is good for. */
+
+ngx_uint_t ngx_http_oauth_lend_narrowed(ngx_http_oauth_ctx_t *ctx);
+
 
 /* ngx_http_oauth_heal.c: a live connection's tokens in place of dead ones */
-
-/*
- * An access token is given to a runner that refreshes only while it is good
- * for a quarter of its life, or a minute: else the runner would be back at
- * once.
- */
-#define NGX_HTTP_OAUTH_HEAL_MARGIN  60000
 
 /*
  * Heals a refresh whose token is superseded or rotated.  NGX_OK: the token of
@@ -827,6 +829,13 @@ ngx_int_t ngx_http_oauth_heal_give(ngx_http_request_t *r,
 
 ngx_uint_t ngx_http_oauth_heal_call(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * How much of its life, in ms, an access token must have left to be given to
+ * a runner that refreshes.
+ */
+
+uint64_t ngx_http_oauth_heal_margin(uint64_t life);
 
 /*
  * Puts the refresh token that was presented back into the answer, unless the
@@ -956,6 +965,14 @@ ngx_int_t ngx_http_oauth_exchange_read(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_oauth_exchange_set(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_uint_t changed, ngx_str_t *text);
+
+/*
+ * Serialises a message anew, as a form or JSON, into the pool.  NGX_OK;
+ * NGX_DECLINED: a form cannot hold it; NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_oauth_exchange_text(ngx_http_request_t *r,
+    json_t *message, ngx_uint_t form, ngx_str_t *text);
 
 /*
  * Whether an answer that brought no tokens says for good that the refresh

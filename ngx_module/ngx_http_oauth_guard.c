@@ -534,10 +534,7 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     }
 
     if (ctx->problem == NGX_HTTP_OAUTH_PROBLEM_NONE
-        && ctx->provider->integration_users && ctx->connection_id
-        && ngx_http_oauth_other_user(r, ctx,
-                                     &ngx_http_oauth_connection(ctx)->user,
-                                     &ngx_http_oauth_connection(ctx)->login))
+        && ngx_http_oauth_other_holder(r, ctx))
     {
         ctx->problem = NGX_HTTP_OAUTH_PROBLEM_OTHER_USER;
     }

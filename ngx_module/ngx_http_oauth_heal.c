@@ -7,17 +7,23 @@
 #include "ngx_http_oauth_gateway.h"
 
 
+/*
+ * An access token is given to a runner that refreshes only while it is good
+ * for a quarter of its life, or a minute: else the runner would be back at
+ * once.
+ */
+#define NGX_HTTP_OAUTH_HEAL_MARGIN  60000
+
+
 static ngx_uint_t ngx_http_oauth_heal_good(ngx_http_oauth_ctx_t *ctx);
 static ngx_uint_t ngx_http_oauth_heal_exceeds(ngx_http_oauth_ctx_t *ctx);
-static ngx_uint_t ngx_http_oauth_heal_plain(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_heal_read(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
+static ngx_int_t ngx_http_oauth_heal_presented(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_heal_present(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_heal_body(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *text);
-static ngx_int_t ngx_http_oauth_heal_write(ngx_http_request_t *r,
-    json_t *message, ngx_uint_t json, ngx_str_t *text);
 static ngx_uint_t ngx_http_oauth_heal_call_mode(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 static ngx_table_elt_t *ngx_http_oauth_heal_header(ngx_http_request_t *r);
@@ -41,7 +47,9 @@ ngx_http_oauth_heal_refresh(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 
     rc = ngx_http_oauth_lend_find(r, ctx, 1);
 
-    if (rc == NGX_OK && ngx_http_oauth_heal_plain(ctx)
+    /* a request for something else than all has an exchange of its own */
+
+    if (rc == NGX_OK && !ngx_http_oauth_lend_narrowed(ctx)
         && ngx_http_oauth_heal_good(ctx))
     {
         rc = ngx_http_oauth_heal_read(r, ctx);
@@ -63,7 +71,7 @@ ngx_http_oauth_heal_refresh(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_oauth_heal_good(ngx_http_oauth_ctx_t *ctx)
 {
-    ledger_ms_t             now, life, margin;
+    ledger_ms_t             life;
     ngx_http_oauth_lent_t  *lent;
 
     lent = ctx->lent;
@@ -76,11 +84,17 @@ ngx_http_oauth_heal_good(ngx_http_oauth_ctx_t *ctx)
         return 1;
     }
 
-    now = ngx_http_oauth_now();
     life = lent->expires_at - ngx_min(lent->stored_at, lent->expires_at);
-    margin = ngx_min(life / 4, NGX_HTTP_OAUTH_HEAL_MARGIN);
 
-    return lent->expires_at > now + margin;
+    return lent->expires_at > ngx_http_oauth_now()
+                              + ngx_http_oauth_heal_margin(life);
+}
+
+
+uint64_t
+ngx_http_oauth_heal_margin(uint64_t life)
+{
+    return ngx_min(life / 4, NGX_HTTP_OAUTH_HEAL_MARGIN);
 }
 
 
@@ -101,27 +115,11 @@ ngx_http_oauth_heal_exceeds(ngx_http_oauth_ctx_t *ctx)
 }
 
 
-/* A request for something else than all has an exchange of its own. */
-
-static ngx_uint_t
-ngx_http_oauth_heal_plain(ngx_http_oauth_ctx_t *ctx)
-{
-    json_t  *request;
-
-    request = ctx->sources[NGX_HTTP_OAUTH_REQUEST];
-
-    return json_object_get(request, "scope") == NULL
-           && json_object_get(request, "resource") == NULL
-           && json_object_get(request, "audience") == NULL;
-}
-
-
 /* NGX_DONE: the answer is ready; NGX_DECLINED; NGX_ERROR. */
 
 static ngx_int_t
 ngx_http_oauth_heal_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
-    json_t                 *message, *presented;
     ngx_int_t               rc;
     ngx_http_oauth_lent_t  *lent;
 
@@ -133,21 +131,30 @@ ngx_http_oauth_heal_read(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
         return rc;
     }
 
-    message = ctx->sources[NGX_HTTP_OAUTH_RESPONSE];
-    presented = json_stringn((char *) ctx->presented.data,
-                             ctx->presented.len);
-
-    if (json_object_set_new(message, "refresh_token", presented) != 0) {
-        return NGX_ERROR;
-    }
+    lent->presented = ctx->presented;
 
     /* it spoke of the log-in of another connection */
 
-    (void) json_object_del(message, "id_token");
+    (void) json_object_del(ctx->sources[NGX_HTTP_OAUTH_RESPONSE], "id_token");
 
-    lent->presented = ctx->presented;
+    return ngx_http_oauth_heal_presented(ctx) == NGX_OK ? NGX_DONE
+                                                        : NGX_ERROR;
+}
 
-    return NGX_DONE;
+
+/* The runner keeps the refresh token that it has presented. */
+
+static ngx_int_t
+ngx_http_oauth_heal_presented(ngx_http_oauth_ctx_t *ctx)
+{
+    json_t  *presented;
+
+    presented = json_stringn((char *) ctx->lent->presented.data,
+                             ctx->lent->presented.len);
+
+    return json_object_set_new(ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
+                               "refresh_token", presented)
+           == 0 ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -270,7 +277,7 @@ ngx_http_oauth_heal_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
                                   ngx_http_oauth_slice(&ctx->lent->refresh))
            == LEDGER_OK)
     {
-        rc = ngx_http_oauth_heal_write(r, message, json, text);
+        rc = ngx_http_oauth_exchange_text(r, message, !json, text);
     }
 
     json_decref(message);
@@ -279,44 +286,13 @@ ngx_http_oauth_heal_body(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 }
 
 
-static ngx_int_t
-ngx_http_oauth_heal_write(ngx_http_request_t *r, json_t *message,
-    ngx_uint_t json, ngx_str_t *text)
-{
-    char         *out;
-    size_t        len;
-    ledger_rc_t   rc;
-
-    rc = json ? ledger_message_write_json(message, &out, &len)
-              : ledger_message_write_form(message, &out, &len);
-
-    if (rc != LEDGER_OK) {
-        return (rc == LEDGER_NOMEM) ? NGX_ERROR : NGX_DECLINED;
-    }
-
-    text->len = len;
-    text->data = ngx_pnalloc(r->pool, len);
-
-    if (text->data) {
-        ngx_memcpy(text->data, out, len);
-    }
-
-    ngx_explicit_memzero(out, len);
-    free(out);
-
-    return text->data ? NGX_OK : NGX_ERROR;
-}
-
-
 ngx_int_t
 ngx_http_oauth_heal_answer(ngx_http_oauth_ctx_t *ctx)
 {
-    json_t  *message;
-
-    message = ctx->sources[NGX_HTTP_OAUTH_RESPONSE];
-
     if (ctx->lent == NULL || ctx->lent->presented.len == 0
-        || json_object_get(message, "refresh_token") == NULL)
+        || json_object_get(ctx->sources[NGX_HTTP_OAUTH_RESPONSE],
+                           "refresh_token")
+           == NULL)
     {
         return NGX_DECLINED;
     }
@@ -326,10 +302,7 @@ ngx_http_oauth_heal_answer(ngx_http_oauth_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    return json_object_set_new(message, "refresh_token",
-                            json_stringn((char *) ctx->lent->presented.data,
-                                         ctx->lent->presented.len))
-           == 0 ? NGX_OK : NGX_ERROR;
+    return ngx_http_oauth_heal_presented(ctx);
 }
 
 
@@ -368,11 +341,7 @@ ngx_http_oauth_heal_call_mode(ngx_http_request_t *r,
         return NGX_HTTP_OAUTH_MODE_REJECT;
     }
 
-    if (ctx->provider->integration_users
-        && ngx_http_oauth_other_user(r, ctx,
-                                     &ngx_http_oauth_connection(ctx)->user,
-                                     &ngx_http_oauth_connection(ctx)->login))
-    {
+    if (ngx_http_oauth_other_holder(r, ctx)) {
         return NGX_HTTP_OAUTH_MODE_REJECT;
     }
 

@@ -22,7 +22,6 @@ typedef struct {
 
 static ngx_uint_t ngx_http_oauth_lend_confidential(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
-static ngx_uint_t ngx_http_oauth_lend_narrowed(ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_lend_tokens(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_http_oauth_lend_tokens_t *tokens);
 static ngx_uint_t ngx_http_oauth_lend_named(ngx_http_oauth_ctx_t *ctx,
@@ -131,7 +130,7 @@ ngx_http_oauth_lend_confidential(ngx_http_request_t *r,
 
 /* RFC 6749, 6 and RFC 8707: such an access token is good for less. */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_oauth_lend_narrowed(ngx_http_oauth_ctx_t *ctx)
 {
     json_t  *request;

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_oauth_counters.h"
+#include "ngx_http_oauth_status.h"
 #include "ngx_http_oauth_text.h"
 
 
@@ -127,13 +128,6 @@ static ngx_http_oauth_metrics_family_t  ngx_http_oauth_metrics_families[] = {
       ngx_http_oauth_metrics_unparsed, 0 },
 
     { NULL, NULL, NULL, NULL, 0 }
-};
-
-
-/* Indexed by ledger_state_t. */
-
-static const char  *ngx_http_oauth_metrics_states[] = {
-    NULL, "live", "superseded", "revoked", "broken", "expired"
 };
 
 
@@ -431,7 +425,7 @@ ngx_http_oauth_metrics_connections(ngx_http_oauth_metrics_t *m,
     for (state = LEDGER_LIVE; state <= LEDGER_EXPIRED; state++) {
         m->p = ngx_slprintf(m->p, m->last,
                             "%s{provider=\"%V\",state=\"%s\"} %uL\n", name,
-                            &row->label, ngx_http_oauth_metrics_states[state],
+                            &row->label, ngx_http_oauth_status_states[state],
                             row->count.connections[state]);
     }
 }

@@ -375,7 +375,7 @@ ngx_http_oauth_replay_stale(ngx_http_oauth_ctx_t *ctx, ledger_ms_t stored_at)
     }
 
     life = (uint64_t) seconds * 1000;
-    margin = ctx->healing ? ngx_min(life / 4, NGX_HTTP_OAUTH_HEAL_MARGIN) : 0;
+    margin = ctx->healing ? ngx_http_oauth_heal_margin(life) : 0;
 
     return stored_at + life <= ngx_http_oauth_now() + margin;
 }

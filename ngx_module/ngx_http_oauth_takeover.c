@@ -215,3 +215,18 @@ ngx_http_oauth_other_user(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     return other;
 }
+
+
+ngx_uint_t
+ngx_http_oauth_other_holder(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
+    const ledger_connection_t  *c;
+
+    if (ctx->provider->integration_users == NULL || ctx->connection_id == 0) {
+        return 0;
+    }
+
+    c = ngx_http_oauth_connection(ctx);
+
+    return ngx_http_oauth_other_user(r, ctx, &c->user, &c->login);
+}
