@@ -1154,6 +1154,11 @@ ngx_int_t ngx_http_oauth_mark(ngx_http_request_t *r,
 ngx_int_t ngx_http_oauth_local_send(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *type, ngx_str_t *text);
 
+/* The same with "len" bytes in buffers, the last of which is marked here. */
+
+ngx_int_t ngx_http_oauth_local_send_chain(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *type, ngx_chain_t *text, off_t len);
+
 /*
  * A body filter can end a request with a status only: the page that nginx
  * makes for it is replaced by ctx->page on its way out.

@@ -16,11 +16,28 @@ ngx_int_t
 ngx_http_oauth_local_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *text)
 {
-    ngx_int_t    rc;
     ngx_chain_t  out;
 
+    out.buf = ngx_http_oauth_local_buf(r, text);
+    if (out.buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    out.next = NULL;
+
+    return ngx_http_oauth_local_send_chain(r, status, type, &out, text->len);
+}
+
+
+ngx_int_t
+ngx_http_oauth_local_send_chain(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_chain_t *text, off_t len)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *cl;
+
     r->headers_out.status = status;
-    r->headers_out.content_length_n = text->len;
+    r->headers_out.content_length_n = len;
 
     ngx_http_oauth_local_type(r, type);
 
@@ -30,14 +47,12 @@ ngx_http_oauth_local_send(ngx_http_request_t *r, ngx_uint_t status,
         return rc;
     }
 
-    out.buf = ngx_http_oauth_local_buf(r, text);
-    if (out.buf == NULL) {
-        return NGX_ERROR;
-    }
+    for (cl = text; cl->next; cl = cl->next) { /* void */ }
 
-    out.next = NULL;
+    cl->buf->last_buf = (r == r->main) ? 1 : 0;
+    cl->buf->last_in_chain = 1;
 
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_output_filter(r, text);
 }
 
 

@@ -46,12 +46,63 @@ ngx_int_t ngx_http_oauth_status_problem(ngx_http_request_t *r,
 ngx_int_t ngx_http_oauth_status_not_found(ngx_http_request_t *r);
 ngx_int_t ngx_http_oauth_status_unavailable(ngx_http_request_t *r);
 
-/* One page of a list, as above; "next" is 0 or NULL at its end. */
+/* The same with a text of "len" bytes, whose last buffer is marked here. */
 
-ngx_int_t ngx_http_oauth_status_list(ngx_http_request_t *r, json_t *items,
+ngx_int_t ngx_http_oauth_status_chain(ngx_http_request_t *r,
+    ngx_chain_t *text, off_t len);
+
+
+/* ngx_http_oauth_status_turns.c: one page of a list */
+
+/*
+ * A page is made in turns of a few rows, with the events of other requests
+ * between them: no call waits behind a page.  Each turn reads by itself, from
+ * where the one before ended, as the next page would.
+ */
+
+#define NGX_HTTP_OAUTH_STATUS_CURSOR_MAX  64
+
+typedef struct ngx_http_oauth_status_turns_s  ngx_http_oauth_status_turns_t;
+
+/*
+ * Adds at most "max" items and sets turns->next, the cursor behind them, or
+ * to nothing at the end of the list.  NGX_AGAIN; else the request is answered,
+ * and this is what a content handler returns.
+ */
+
+typedef ngx_int_t (*ngx_http_oauth_status_turn_pt)(
+    ngx_http_oauth_status_turns_t *turns, size_t max, json_t *items);
+
+struct ngx_http_oauth_status_turns_s {
+    ngx_http_request_t             *request;
+    void                           *data;    /* the turn's own */
+    char                            next[NGX_HTTP_OAUTH_STATUS_CURSOR_MAX
+                                         + 1];
+
+    /* of the page, not for a turn */
+
+    ngx_http_oauth_status_turn_pt   turn;
+    size_t                          left;    /* items */
+    ngx_uint_t                      turns;   /* left: a page may be short */
+    ngx_event_t                     event;
+    ngx_chain_t                    *out;
+    ngx_chain_t                   **last;
+    off_t                           len;
+    unsigned                        any:1;   /* item is there */
+};
+
+/*
+ * Sends a page of up to "limit" items.  "data" lives as long as the request.
+ * The result is what a content handler returns.
+ */
+
+ngx_int_t ngx_http_oauth_status_turns(ngx_http_request_t *r,
+    ngx_http_oauth_status_turn_pt turn, void *data, size_t limit);
+
+/* Writes a number as a cursor; 0: the end of the list. */
+
+void ngx_http_oauth_status_next(ngx_http_oauth_status_turns_t *turns,
     uint64_t next);
-ngx_int_t ngx_http_oauth_status_items(ngx_http_request_t *r, json_t *items,
-    const char *next);
 
 
 /* ngx_http_oauth_status_query.c: parameters of the query string */
@@ -152,9 +203,9 @@ ngx_int_t ngx_http_oauth_status_slots(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_oauth_status_events(ngx_http_request_t *r);
 
-/* Answers with the page's events. */
+/* Adds a page's events; NGX_OK or NGX_ERROR. */
 
-ngx_int_t ngx_http_oauth_status_event_page(ngx_http_request_t *r,
+ngx_int_t ngx_http_oauth_status_event_items(json_t *items,
     const ledger_page_t *page);
 
 /* NULL: no memory. */

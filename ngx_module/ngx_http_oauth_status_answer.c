@@ -9,6 +9,7 @@
 
 static ngx_int_t ngx_http_oauth_status_send(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *type, json_t *doc);
+static ngx_int_t ngx_http_oauth_status_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_oauth_status_dump(ngx_http_request_t *r,
     json_t *doc, ngx_str_t *text);
 
@@ -98,7 +99,7 @@ ngx_http_oauth_status_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, json_t *doc)
 {
     ngx_int_t  rc;
-    ngx_str_t  text, value;
+    ngx_str_t  text;
 
     if (doc == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -108,25 +109,45 @@ ngx_http_oauth_status_send(ngx_http_request_t *r, ngx_uint_t status,
 
     json_decref(doc);
 
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_str_set(&value, "no-store");
-
-    if (ngx_http_oauth_header_set(r, "Cache-Control", &value) == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_str_set(&value, "nosniff");
-
-    if (ngx_http_oauth_header_set(r, "X-Content-Type-Options", &value)
-        == NULL)
-    {
+    if (rc != NGX_OK || ngx_http_oauth_status_headers(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_oauth_local_send(r, status, type, &text);
+}
+
+
+static ngx_int_t
+ngx_http_oauth_status_headers(ngx_http_request_t *r)
+{
+    ngx_str_t  value;
+
+    ngx_str_set(&value, "no-store");
+
+    if (ngx_http_oauth_header_set(r, "Cache-Control", &value) == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&value, "nosniff");
+
+    return ngx_http_oauth_header_set(r, "X-Content-Type-Options", &value)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_oauth_status_chain(ngx_http_request_t *r, ngx_chain_t *text,
+    off_t len)
+{
+    ngx_str_t  type;
+
+    if (ngx_http_oauth_status_headers(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&type, "application/json");
+
+    return ngx_http_oauth_local_send_chain(r, NGX_HTTP_OK, &type, text, len);
 }
 
 
@@ -154,39 +175,4 @@ ngx_http_oauth_status_dump(ngx_http_request_t *r, json_t *doc,
     text->len = ngx_strlen(text->data);
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_oauth_status_list(ngx_http_request_t *r, json_t *items,
-    uint64_t next)
-{
-    u_char  buf[NGX_INT64_LEN + 1];
-
-    *ngx_sprintf(buf, "%uL", next) = '\0';
-
-    return ngx_http_oauth_status_items(r, items,
-                                       next ? (const char *) buf : NULL);
-}
-
-
-ngx_int_t
-ngx_http_oauth_status_items(ngx_http_request_t *r, json_t *items,
-    const char *next)
-{
-    int      rc;
-    json_t  *doc;
-
-    doc = json_object();
-
-    rc = json_object_set_new(doc, "items", items);
-    rc |= json_object_set_new(doc, "next",
-                              next ? json_string(next) : json_null());
-
-    if (rc) {
-        json_decref(doc);
-        doc = NULL;
-    }
-
-    return ngx_http_oauth_status_json(r, doc);
 }

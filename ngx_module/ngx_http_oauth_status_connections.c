@@ -7,8 +7,15 @@
 #include "ngx_http_oauth_status.h"
 
 
-static ngx_int_t ngx_http_oauth_status_page(ngx_http_request_t *r,
-    const ledger_page_t *page, ngx_uint_t state);
+typedef struct {
+    ledger_filter_t             filter;
+    uint64_t                    after;
+    ngx_uint_t                  state;
+} ngx_http_oauth_status_where_t;
+
+
+static ngx_int_t ngx_http_oauth_status_turn(
+    ngx_http_oauth_status_turns_t *turns, size_t max, json_t *items);
 static ngx_int_t ngx_http_oauth_status_fill(json_t *items,
     const ledger_page_t *page, ngx_uint_t state);
 static json_t *ngx_http_oauth_status_ends(ledger_t *ledger,
@@ -31,15 +38,11 @@ enum {
 ngx_int_t
 ngx_http_oauth_status_connections(ngx_http_request_t *r)
 {
-    size_t                       limit;
-    uint64_t                     after;
-    ledger_t                    *ledger;
-    ngx_int_t                    rc;
-    ngx_uint_t                   state;
-    ledger_rc_t                  read;
-    ledger_page_t                page;
-    ledger_filter_t              filter;
-    ngx_http_oauth_status_arg_t  args[] = {
+    size_t                          limit;
+    ngx_int_t                       rc;
+    ledger_filter_t                *filter;
+    ngx_http_oauth_status_where_t  *where;
+    ngx_http_oauth_status_arg_t     args[] = {
         { "provider", { NULL, 0 } }, { "client", { NULL, 0 } },
         { "user", { NULL, 0 } }, { "tenant", { NULL, 0 } },
         { "owner", { NULL, 0 } }, { "state", { NULL, 0 } },
@@ -48,8 +51,11 @@ ngx_http_oauth_status_connections(ngx_http_request_t *r)
     };
 
     limit = 0;
-    after = 0;
-    state = 0;
+
+    where = ngx_pcalloc(r->pool, sizeof(ngx_http_oauth_status_where_t));
+    if (where == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     rc = ngx_http_oauth_status_query(r, args);
 
@@ -60,54 +66,66 @@ ngx_http_oauth_status_connections(ngx_http_request_t *r)
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_oauth_status_cursor(r, &args[NGX_HTTP_OAUTH_ARG_AFTER],
-                                          &after);
+                                          &where->after);
     }
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_oauth_status_word(r, &args[NGX_HTTP_OAUTH_ARG_STATE],
-                                        ngx_http_oauth_status_states, &state);
+                                        ngx_http_oauth_status_states,
+                                        &where->state);
     }
 
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    filter.provider = args[NGX_HTTP_OAUTH_ARG_PROVIDER].value;
-    filter.client = args[NGX_HTTP_OAUTH_ARG_CLIENT].value;
-    filter.user = args[NGX_HTTP_OAUTH_ARG_USER].value;
-    filter.tenant = args[NGX_HTTP_OAUTH_ARG_TENANT].value;
-    filter.owner = args[NGX_HTTP_OAUTH_ARG_OWNER].value;
-    filter.state = (uint8_t) state;
+    filter = &where->filter;
 
-    ngx_memzero(&page, sizeof(ledger_page_t));
+    filter->provider = args[NGX_HTTP_OAUTH_ARG_PROVIDER].value;
+    filter->client = args[NGX_HTTP_OAUTH_ARG_CLIENT].value;
+    filter->user = args[NGX_HTTP_OAUTH_ARG_USER].value;
+    filter->tenant = args[NGX_HTTP_OAUTH_ARG_TENANT].value;
+    filter->owner = args[NGX_HTTP_OAUTH_ARG_OWNER].value;
+    filter->state = (uint8_t) where->state;
 
-    ledger = ngx_http_oauth_store();
-    read = ledger ? ledger_list(ledger, &filter, after, limit, &page)
-                  : LEDGER_IO;
-
-    rc = (read == LEDGER_OK) ? ngx_http_oauth_status_page(r, &page, state)
-                             : ngx_http_oauth_status_unavailable(r);
-
-    ledger_page_free(&page);
-
-    return rc;
+    return ngx_http_oauth_status_turns(r, ngx_http_oauth_status_turn, where,
+                                       limit);
 }
 
 
 static ngx_int_t
-ngx_http_oauth_status_page(ngx_http_request_t *r, const ledger_page_t *page,
-    ngx_uint_t state)
+ngx_http_oauth_status_turn(ngx_http_oauth_status_turns_t *turns, size_t max,
+    json_t *items)
 {
-    json_t  *items;
+    ledger_t                       *ledger;
+    ngx_int_t                       rc;
+    ledger_rc_t                     read;
+    ledger_page_t                   page;
+    ngx_http_oauth_status_where_t  *where;
 
-    items = json_array();
+    where = turns->data;
 
-    if (ngx_http_oauth_status_fill(items, page, state) != NGX_OK) {
-        json_decref(items);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ngx_memzero(&page, sizeof(ledger_page_t));
+
+    ledger = ngx_http_oauth_store();
+    read = ledger ? ledger_list(ledger, &where->filter, where->after, max,
+                                &page)
+                  : LEDGER_IO;
+
+    where->after = page.next;
+    ngx_http_oauth_status_next(turns, page.next);
+
+    if (read != LEDGER_OK) {
+        rc = ngx_http_oauth_status_unavailable(turns->request);
+
+    } else {
+        rc = ngx_http_oauth_status_fill(items, &page, where->state) == NGX_OK
+             ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_oauth_status_list(r, items, page->next);
+    ledger_page_free(&page);
+
+    return rc;
 }
 
 

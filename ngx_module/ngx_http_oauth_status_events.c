@@ -7,6 +7,8 @@
 #include "ngx_http_oauth_status.h"
 
 
+static ngx_int_t ngx_http_oauth_status_event_turn(
+    ngx_http_oauth_status_turns_t *turns, size_t max, json_t *items);
 static ngx_uint_t ngx_http_oauth_status_wants_stream(ngx_http_request_t *r);
 
 
@@ -24,18 +26,19 @@ ngx_int_t
 ngx_http_oauth_status_events(ngx_http_request_t *r)
 {
     size_t                       limit;
-    uint64_t                     after;
-    ledger_t                    *ledger;
+    uint64_t                    *after;
     ngx_int_t                    rc;
-    ledger_rc_t                  read;
-    ledger_page_t                page;
     ngx_http_oauth_status_arg_t  args[] = {
         { "limit", { NULL, 0 } }, { "after", { NULL, 0 } },
         { NULL, { NULL, 0 } }
     };
 
     limit = 0;
-    after = 0;
+
+    after = ngx_pcalloc(r->pool, sizeof(uint64_t));
+    if (after == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     rc = ngx_http_oauth_status_query(r, args);
 
@@ -44,7 +47,7 @@ ngx_http_oauth_status_events(ngx_http_request_t *r)
     }
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_oauth_status_cursor(r, &args[1], &after);
+        rc = ngx_http_oauth_status_cursor(r, &args[1], after);
     }
 
     if (rc != NGX_DECLINED) {
@@ -53,16 +56,41 @@ ngx_http_oauth_status_events(ngx_http_request_t *r)
 
     if (r->method == NGX_HTTP_GET && ngx_http_oauth_status_wants_stream(r)) {
         return ngx_http_oauth_status_stream(r,
-                                            args[1].value.len ? &after : NULL);
+                                            args[1].value.len ? after : NULL);
     }
+
+    return ngx_http_oauth_status_turns(r, ngx_http_oauth_status_event_turn,
+                                       after, limit);
+}
+
+
+static ngx_int_t
+ngx_http_oauth_status_event_turn(ngx_http_oauth_status_turns_t *turns,
+    size_t max, json_t *items)
+{
+    uint64_t       *after;
+    ledger_t       *ledger;
+    ngx_int_t       rc;
+    ledger_rc_t     read;
+    ledger_page_t   page;
+
+    after = turns->data;
 
     ngx_memzero(&page, sizeof(ledger_page_t));
 
     ledger = ngx_http_oauth_store();
-    read = ledger ? ledger_history(ledger, after, limit, &page) : LEDGER_IO;
+    read = ledger ? ledger_history(ledger, *after, max, &page) : LEDGER_IO;
 
-    rc = (read == LEDGER_OK) ? ngx_http_oauth_status_event_page(r, &page)
-                             : ngx_http_oauth_status_unavailable(r);
+    *after = page.next;
+    ngx_http_oauth_status_next(turns, page.next);
+
+    if (read != LEDGER_OK) {
+        rc = ngx_http_oauth_status_unavailable(turns->request);
+
+    } else {
+        rc = ngx_http_oauth_status_event_items(items, &page) == NGX_OK
+             ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ledger_page_free(&page);
 
@@ -92,14 +120,10 @@ ngx_http_oauth_status_wants_stream(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_oauth_status_event_page(ngx_http_request_t *r,
-    const ledger_page_t *page)
+ngx_http_oauth_status_event_items(json_t *items, const ledger_page_t *page)
 {
     size_t           i;
-    json_t          *items;
     ledger_event_t   event;
-
-    items = json_array();
 
     for (i = 0; i < page->n; i++) {
 
@@ -108,12 +132,11 @@ ngx_http_oauth_status_event_page(ngx_http_request_t *r,
                                      ngx_http_oauth_status_event(&event))
                != 0)
         {
-            json_decref(items);
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_ERROR;
         }
     }
 
-    return ngx_http_oauth_status_list(r, items, page->next);
+    return NGX_OK;
 }
 
 

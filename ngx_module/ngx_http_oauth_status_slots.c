@@ -18,8 +18,11 @@ static ngx_int_t ngx_http_oauth_status_slot_cursor(ledger_slice_t text,
     ledger_slot_query_t *query);
 static ngx_int_t ngx_http_oauth_status_hex(const u_char *p, size_t n,
     u_char *out);
-static ngx_int_t ngx_http_oauth_status_slot_page(ngx_http_request_t *r,
-    const ledger_slot_query_t *query, const ledger_slot_list_t *list);
+static ngx_int_t ngx_http_oauth_status_slot_turn(
+    ngx_http_oauth_status_turns_t *turns, size_t max, json_t *items);
+static void ngx_http_oauth_status_slot_next(
+    ngx_http_oauth_status_turns_t *turns, ledger_slot_query_t *query,
+    const ledger_slot_list_t *list);
 static ngx_int_t ngx_http_oauth_status_slot_fill(json_t *items,
     const ledger_slot_query_t *query, const ledger_slot_list_t *list);
 static json_t *ngx_http_oauth_status_slot(const ledger_slot_entry_t *entry,
@@ -38,18 +41,22 @@ static const char  *const ngx_http_oauth_status_flags[] = { "0", "1", NULL };
 ngx_int_t
 ngx_http_oauth_status_slots(ngx_http_request_t *r)
 {
-    ledger_t                    *ledger;
+    size_t                       limit;
     ngx_int_t                    rc;
     ngx_uint_t                   contested;
-    ledger_rc_t                  read;
-    ledger_slot_list_t           list;
-    ledger_slot_query_t          query;
+    ledger_slot_query_t         *query;
     ngx_http_oauth_status_arg_t  args[] = {
         { "contested", { NULL, 0 } }, { "limit", { NULL, 0 } },
         { "after", { NULL, 0 } }, { NULL, { NULL, 0 } }
     };
 
+    limit = 0;
     contested = 0;
+
+    query = ngx_pcalloc(r->pool, sizeof(ledger_slot_query_t));
+    if (query == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     rc = ngx_http_oauth_status_query(r, args);
 
@@ -59,36 +66,24 @@ ngx_http_oauth_status_slots(ngx_http_request_t *r)
                                         &contested);
     }
 
-    ngx_memzero(&query, sizeof(ledger_slot_query_t));
-
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_oauth_status_limit(r, &args[1], &query.max);
+        rc = ngx_http_oauth_status_limit(r, &args[1], &limit);
     }
 
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    query.fought = contested ? 1 : 0;
-    query.now = ngx_http_oauth_now();
+    query->fought = contested ? 1 : 0;
+    query->now = ngx_http_oauth_now();
 
-    if (ngx_http_oauth_status_slot_cursor(args[2].value, &query) != NGX_OK) {
+    if (ngx_http_oauth_status_slot_cursor(args[2].value, query) != NGX_OK) {
         return ngx_http_oauth_status_bad(r, "\"after\" is not a cursor from "
                                             "\"next\".");
     }
 
-    ngx_memzero(&list, sizeof(ledger_slot_list_t));
-
-    ledger = ngx_http_oauth_store();
-    read = ledger ? ledger_slots(ledger, &query, &list) : LEDGER_IO;
-
-    rc = (read == LEDGER_OK)
-         ? ngx_http_oauth_status_slot_page(r, &query, &list)
-         : ngx_http_oauth_status_unavailable(r);
-
-    ledger_slots_free(&list);
-
-    return rc;
+    return ngx_http_oauth_status_turns(r, ngx_http_oauth_status_slot_turn,
+                                       query, limit);
 }
 
 
@@ -150,30 +145,60 @@ ngx_http_oauth_status_hex(const u_char *p, size_t n, u_char *out)
 
 
 static ngx_int_t
-ngx_http_oauth_status_slot_page(ngx_http_request_t *r,
-    const ledger_slot_query_t *query, const ledger_slot_list_t *list)
+ngx_http_oauth_status_slot_turn(ngx_http_oauth_status_turns_t *turns,
+    size_t max, json_t *items)
 {
-    u_char   buf[NGX_HTTP_OAUTH_FIGHT_CURSOR + 1], *p;
-    json_t  *items;
+    ledger_t             *ledger;
+    ngx_int_t             rc;
+    ledger_rc_t           read;
+    ledger_slot_list_t    list;
+    ledger_slot_query_t  *query;
 
-    items = json_array();
+    query = turns->data;
+    query->max = max;
 
-    if (ngx_http_oauth_status_slot_fill(items, query, list) != NGX_OK) {
-        json_decref(items);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ngx_memzero(&list, sizeof(ledger_slot_list_t));
+
+    ledger = ngx_http_oauth_store();
+    read = ledger ? ledger_slots(ledger, query, &list) : LEDGER_IO;
+
+    if (read != LEDGER_OK) {
+        rc = ngx_http_oauth_status_unavailable(turns->request);
+
+    } else {
+        rc = ngx_http_oauth_status_slot_fill(items, query, &list) == NGX_OK
+             ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    p = buf;
+    ngx_http_oauth_status_slot_next(turns, query, &list);
 
-    if (query->fought) {
-        p = ngx_sprintf(p, "%016xL", list->next_at);
+    ledger_slots_free(&list);
+
+    return rc;
+}
+
+
+static void
+ngx_http_oauth_status_slot_next(ngx_http_oauth_status_turns_t *turns,
+    ledger_slot_query_t *query, const ledger_slot_list_t *list)
+{
+    u_char  *p;
+
+    query->after = list->next;
+    query->after_at = list->next_at;
+
+    p = (u_char *) turns->next;
+
+    if (list->more) {
+
+        if (query->fought) {
+            p = ngx_sprintf(p, "%016xL", list->next_at);
+        }
+
+        p = ngx_hex_dump(p, (u_char *) list->next.bytes, LEDGER_SLOT_ID_SIZE);
     }
 
-    p = ngx_hex_dump(p, (u_char *) list->next.bytes, LEDGER_SLOT_ID_SIZE);
     *p = '\0';
-
-    return ngx_http_oauth_status_items(r, items,
-                                       list->more ? (const char *) buf : NULL);
 }
 
 

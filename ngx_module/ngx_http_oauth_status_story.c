@@ -7,6 +7,14 @@
 #include "ngx_http_oauth_status.h"
 
 
+typedef struct {
+    uint64_t                    connection;
+    uint64_t                    before;
+} ngx_http_oauth_status_told_t;
+
+
+static ngx_int_t ngx_http_oauth_status_story_turn(
+    ngx_http_oauth_status_turns_t *turns, size_t max, json_t *items);
 static ngx_int_t ngx_http_oauth_status_unknown(ngx_http_request_t *r,
     ledger_t *ledger, uint64_t id);
 
@@ -14,19 +22,20 @@ static ngx_int_t ngx_http_oauth_status_unknown(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_oauth_status_story(ngx_http_request_t *r)
 {
-    size_t                       limit;
-    uint64_t                     id, before;
-    ledger_t                    *ledger;
-    ngx_int_t                    rc;
-    ledger_rc_t                  read;
-    ledger_page_t                page;
-    ngx_http_oauth_status_arg_t  args[] = {
+    size_t                         limit;
+    ngx_int_t                      rc;
+    ngx_http_oauth_status_arg_t    args[] = {
         { "limit", { NULL, 0 } }, { "after", { NULL, 0 } },
         { NULL, { NULL, 0 } }
     };
+    ngx_http_oauth_status_told_t  *told;
 
     limit = 0;
-    before = 0;
+
+    told = ngx_pcalloc(r->pool, sizeof(ngx_http_oauth_status_told_t));
+    if (told == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     rc = ngx_http_oauth_status_query(r, args);
 
@@ -35,37 +44,57 @@ ngx_http_oauth_status_story(ngx_http_request_t *r)
     }
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_oauth_status_cursor(r, &args[1], &before);
+        rc = ngx_http_oauth_status_cursor(r, &args[1], &told->before);
     }
 
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    if (ngx_http_oauth_status_number(ngx_http_oauth_status_name(r), &id)
+    if (ngx_http_oauth_status_number(ngx_http_oauth_status_name(r),
+                                     &told->connection)
         != NGX_OK)
     {
         return ngx_http_oauth_status_not_found(r);
     }
 
+    return ngx_http_oauth_status_turns(r, ngx_http_oauth_status_story_turn,
+                                       told, limit);
+}
+
+
+static ngx_int_t
+ngx_http_oauth_status_story_turn(ngx_http_oauth_status_turns_t *turns,
+    size_t max, json_t *items)
+{
+    ledger_t                      *ledger;
+    ngx_int_t                      rc;
+    ledger_rc_t                    read;
+    ledger_page_t                  page;
+    ngx_http_oauth_status_told_t  *told;
+
+    told = turns->data;
+
     ngx_memzero(&page, sizeof(ledger_page_t));
 
     ledger = ngx_http_oauth_store();
-    read = ledger ? ledger_story(ledger, id, before, limit, &page)
+    read = ledger ? ledger_story(ledger, told->connection, told->before, max,
+                                 &page)
                   : LEDGER_IO;
 
+    told->before = page.next;
+    ngx_http_oauth_status_next(turns, page.next);
+
     if (read != LEDGER_OK) {
-        rc = ngx_http_oauth_status_unavailable(r);
+        rc = ngx_http_oauth_status_unavailable(turns->request);
 
     } else if (page.n == 0) {
-        rc = ngx_http_oauth_status_unknown(r, ledger, id);
+        rc = ngx_http_oauth_status_unknown(turns->request, ledger,
+                                           told->connection);
 
     } else {
-        rc = NGX_DECLINED;
-    }
-
-    if (rc == NGX_DECLINED) {
-        rc = ngx_http_oauth_status_event_page(r, &page);
+        rc = ngx_http_oauth_status_event_items(items, &page) == NGX_OK
+             ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ledger_page_free(&page);
@@ -74,7 +103,7 @@ ngx_http_oauth_status_story(ngx_http_request_t *r)
 }
 
 
-/* NGX_DECLINED: it is there; its events were swept before it. */
+/* NGX_AGAIN: it is there; its events were swept before it. */
 
 static ngx_int_t
 ngx_http_oauth_status_unknown(ngx_http_request_t *r, ledger_t *ledger,
@@ -86,7 +115,7 @@ ngx_http_oauth_status_unknown(ngx_http_request_t *r, ledger_t *ledger,
     switch (ledger_find(ledger, id, &c, buf)) {
 
     case LEDGER_OK:
-        return NGX_DECLINED;
+        return NGX_AGAIN;
 
     case LEDGER_NOT_FOUND:
         return ngx_http_oauth_status_not_found(r);

@@ -93,6 +93,45 @@ GET /status/connections?limit=2&after=1 : 200 | items=[] | next=null
 GET /status/connections?limit=1000&after=18446744073709551615 : 200 | items.4.id=1
 GET /status/connections?limit=2&provider=p&after=5 : 200 | items.0.id=4 | items.1.id=3 | next=3
 
+=== TEST: a page of more rows than are read in one turn
+--- steps
+connect 1 u=u1 owner=odd
+connect 2 u=u2 owner=even
+connect 3 u=u3 owner=odd
+connect 4 u=u4 owner=even
+connect 5 u=u5 owner=odd
+connect 6 u=u6 owner=even
+connect 7 u=u7 owner=odd
+connect 8 u=u8 owner=even
+connect 9 u=u9 owner=odd
+connect 10 u=u10 owner=even
+connect 11 u=u11 owner=odd
+connect 12 u=u12 owner=even
+connect 13 u=u13 owner=odd
+connect 14 u=u14 owner=even
+connect 15 u=u15 owner=odd
+connect 16 u=u16 owner=even
+connect 17 u=u17 owner=odd
+connect 18 u=u18 owner=even
+connect 19 u=u19 owner=odd
+connect 20 u=u20 owner=even
+connect 21 u=u21 owner=odd
+connect 22 u=u22 owner=even
+connect 23 u=u23 owner=odd
+connect 24 u=u24 owner=even
+connect 25 u=u25 owner=odd
+GET /status/connections : 200 | items.0.id=25 | items.1.id=24 | items.2.id=23 | items.3.id=22 | items.4.id=21 | items.5.id=20 | items.6.id=19 | items.7.id=18 | items.8.id=17 | items.9.id=16 | items.10.id=15 | items.11.id=14 | items.12.id=13 | items.13.id=12 | items.14.id=11 | items.15.id=10 | items.16.id=9 | items.17.id=8 | items.18.id=7 | items.19.id=6 | items.20.id=5 | items.21.id=4 | items.22.id=3 | items.23.id=2 | items.24.id=1 | -items.25 | next=null
+GET /status/connections?limit=20 : 200 | items.0.id=25 | items.19.id=6 | -items.20 | next=6
+GET /status/connections?limit=21 : 200 | items.20.id=5 | -items.21 | next=5
+GET /status/connections?limit=10&after=6 : 200 | items.0.id=5 | items.4.id=1 | -items.5 | next=null
+GET /status/connections?limit=25 : 200 | items.24.id=1 | -items.25
+GET /status/connections?owner=odd : 200 | items.0.id=25 | items.12.id=1 | -items.13 | next=null
+GET /status/connections?owner=odd&limit=11 : 200 | items.10.id=5 | -items.11 | next=5
+HEAD /status/connections : 200 | Content-Length: \d{5} | /^$/
+GET /status/events : 200 | items.0.seq=1 | items.24.seq=25 | -items.25
+GET /status/events?limit=12&after=8 : 200 | items.0.seq=9 | items.11.seq=20 | -items.12 | next=20
+GET /status/slots : 200 | items.24.held=1 | -items.25 | next=null
+
 === TEST: past its end is not live
 --- provider
     user                $oauth_response_user;

@@ -92,8 +92,8 @@ typedef enum {
  */
 #define LEDGER_TENANT_LOOKS       32
 
-/* A page of a list reads no more rows: some milliseconds, all warm. */
-#define LEDGER_LOOKS_MAX          2000
+/* One look at a list reads no more rows: a millisecond, all warm. */
+#define LEDGER_LOOKS_MAX          200
 
 /* Tokens of Entra with groups reach 8 KB; nginx takes headers up to 32 KB. */
 #define LEDGER_TOKEN_TEXT_MAX     16384
