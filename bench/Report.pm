@@ -69,6 +69,16 @@ sub rows {
                $row->{p999}{median};
     }
 
+    for my $row (grep { $_->{part} eq 'lists' && $_->{access} eq 'lists' }
+                 @$rows) {
+        printf "\nlists read ten times a second: p99 of a guarded call takes "
+               . "%+.0f us [%.0f - %.0f]\n",
+               @{ $row->{added_p99} }{qw(median low high)};
+        printf "%-20s %5d pages of 100, median %5.1f ms, worst %5.1f ms\n",
+               $_, @{ $row->{pages}{$_} }{qw(n median worst)}
+            for sort keys %{ $row->{pages} };
+    }
+
     for my $row (grep { $_->{name} eq 'token' } @$rows) {
         printf "\n%d in parallel: an exchange takes %.0f us more "
                . "[%.0f - %.0f]; a durable commit takes %.0f us\n",

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(hmac_sha1_hex hmac_sha256_hex);
+use IO::Handle;
 use IO::Socket::INET;
 use POSIX qw(_exit WNOHANG);
 use Time::HiRes qw(sleep time);
@@ -149,6 +150,7 @@ $more_http
             oauth_guard bench reject;
             proxy_pass http://provider;
         }
+        location /status/ { oauth_status; }
         location = /pid { return 200 \$pid; }
         location = /plain_token { proxy_pass http://provider/token; }
         location = /token {
@@ -319,6 +321,61 @@ LOCATIONS
 }
 
 
+# Somebody who turns the pages of the API's lists, ten a second, each time by
+# another filter; lists_read() ends it, and returns [filter, ms] of each page.
+
+my @filters = ('', 'state=live', 'state=superseded', 'provider=bench',
+               'client=client-3', 'user=user-4711', 'tenant=tenant-4711',
+               'owner=owner-17', 'owner=nobody');
+
+sub read_lists {
+    my ($server) = @_;
+    my $pid = open my $in, '-|';
+
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        my $end = 0;
+
+        $SIG{TERM} = sub { $end = 1 };
+        $SIG{INT} = 'DEFAULT';
+
+        for (my $i = int rand @filters; !$end; $i++) {
+            my $filter = $filters[$i % @filters];
+            my $began = time;
+            my $page = get($server, "/status/connections?limit=100&$filter");
+            my $took = time - $began;
+
+            # the signal may have come between
+            last if $end;
+            printf "%s %.3f\n", $filter || 'none',
+                   defined $page ? 1000 * $took : -1;
+            sleep 0.1 - $took if $took < 0.1;
+        }
+
+        STDOUT->flush;
+        _exit(0);
+    }
+
+    return { pid => $pid, in => $in };
+}
+
+
+sub lists_read {
+    my ($reader) = @_;
+
+    kill 'TERM', $reader->{pid};
+
+    my @pages = map { [split] } readline $reader->{in};
+
+    close $reader->{in};
+    die "no pages\n" unless @pages;
+    die "a page by $_->[0] failed\n" for grep { $_->[1] < 0 } @pages;
+
+    return @pages;
+}
+
+
 sub spawn {
     my ($out, @command) = @_;
     my $pid = fork;
@@ -364,7 +421,7 @@ sub get {
         or return;
     my $authorization = $token ? "Authorization: Bearer $token\r\n" : '';
 
-    print $socket "GET $path HTTP/1.1\r\nHost: bench\r\n$authorization"
+    print $socket "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n$authorization"
                   . "Connection: close\r\n\r\n";
 
     my $answer = do { local $/; <$socket> };
