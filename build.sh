@@ -21,6 +21,7 @@ usage: ./build.sh COMMAND [ARGUMENT ...]
   test    install the test tools and run everything that CI runs
   bench   measure the gateway beside plain proxy_pass and alternatives
   fuzz    fuzz the core's parsers
+  soak    the long forms of some tests
   clean   remove what was built
 
 ./build.sh COMMAND --help tells more. BUILD_DIR names another directory than
@@ -244,11 +245,21 @@ cmd_fuzz() {
 }
 
 
+usage_soak() {
+    exec "$root/util/soak.sh" --help
+}
+
+
+cmd_soak() {
+    exec "$root/util/soak.sh" "$@"
+}
+
+
 main() {
     local command=${1:---help}
 
     case $command in
-        deps|build|run|test|bench|fuzz|clean) shift ;;
+        deps|build|run|test|bench|fuzz|soak|clean) shift ;;
         -h|--help|help) usage; exit ;;
         *) usage >&2; die "unknown command \"$command\"" ;;
     esac

@@ -9,6 +9,8 @@ CORE := $(wildcard ngx_module/ledger/*.c)
 UNIT := $(shell grep -lsw 'main(.*)$$' t/unit/*.c)
 HELP := $(filter-out $(UNIT),$(wildcard t/unit/*.c))
 FUZZ := $(wildcard t/fuzz/fuzz_*.c)
+FAULT := $(OUT)/t/fault/power
+SHIM := $(OUT)/t/fault/shim.so
 BENCH := $(shell grep -lsw '^main(.*)$$' bench/*.c)
 BENCH_HELP := $(filter-out $(BENCH),$(wildcard bench/*.c))
 
@@ -30,7 +32,7 @@ LINK_fuzz := -fsanitize=fuzzer,$(SANITIZE)
 
 CC := $(CC_$(VARIANT))
 CFLAGS := -std=c11 -g -Wall -Wextra -Wconversion -Werror $(FLAGS_$(VARIANT)) \
-    -I ngx_module/ledger -I t/unit -MMD -MP
+    -I ngx_module/ledger -I t/unit -I t/fault -MMD -MP
 LIBS := -llmdb -ljansson -lcrypto -lz -lpthread
 
 # cmocka's macros convert between integer types
@@ -45,6 +47,8 @@ fuzz: $(call programs,$(FUZZ))
 
 bench: $(call programs,$(BENCH))
 
+fault: $(FAULT) $(SHIM)
+
 $(OUT)/%.o: %.c util/core.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
@@ -57,7 +61,14 @@ $(call programs,$(BENCH)): $(OUT)/%: $(OUT)/%.o $(call objects,$(BENCH_HELP))
 $(call programs,$(FUZZ) $(BENCH)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE))
 	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ $(LIBS)
 
-.PHONY: unit unit-names fuzz bench
+$(FAULT): %: %.o $(call objects,t/fault/power_image.c t/unit/scene.c $(CORE))
+	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ $(LIBS)
+
+$(SHIM): t/fault/shim.c t/fault/shim.h util/core.mk
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -M%,$(CFLAGS)) -fPIC -shared -o $@ $< -lpthread
+
+.PHONY: unit unit-names fuzz bench fault
 .SECONDARY:
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 stages=(style core unit fuzz build symbols docs conf run t hup asan static
-        config e2e)
+        config fault e2e)
 logs=$build/test
 sources=$build/source
 fuzz_seconds=${FUZZ_SECONDS:-10}
@@ -42,6 +42,7 @@ Installs what the tests need and runs all stages, or those named:
   asan     the same, with a static nginx under ASan and UBSan
   static   --add-module into nginx's source tree, with clang
   config   what the config script refuses
+  fault    power loss
   e2e      real OAuth servers and clients
 
 Logs are left in build/test/. The last line counts all: "N passed, N failed".
@@ -534,6 +535,12 @@ config_refuses() {
     rm -rf "$dir"
     printf '%s\n' "$out" | tail -n 3
     [[ $out == *"$words"* ]]
+}
+
+
+# the long forms are soaks, see util/soak.sh
+stage_fault() {
+    check_tap "power loss" "$root/util/fault.sh" power
 }
 
 
