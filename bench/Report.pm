@@ -103,6 +103,18 @@ sub sizes {
 }
 
 
+sub growth {
+    my ($growth) = @_;
+    my @days = @{ $growth->{days} };
+
+    printf "\nday %d, %d refreshes: %.1f MB in use, a file of %.1f MB\n",
+           @$_{qw(day refreshes)}, map { $_ / 1e6 } @$_{qw(used file)}
+        for map { $days[@days * $_ / 4 - 1] } 1 .. 4;
+
+    print "THE STORE GROWS under a steady load\n" if $growth->{grown};
+}
+
+
 sub judged {
     my ($off, $cut) = @_;
 

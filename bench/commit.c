@@ -25,8 +25,6 @@
 #define COMMIT_MAX  10000
 
 
-
-
 int
 main(int argc, char **argv)
 {

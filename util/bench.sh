@@ -25,6 +25,7 @@ proxy_pass in the same nginx:
                 with Redis, and njs
   lists         guarded calls while the API's lists are read
   exchanges     token exchanges, 1 and 64 in parallel, beside a durable commit
+  growth        whether a store grows under months of refreshes
   size          start-up, reload, disk and memory by the number of connections
 
 Every round measures everything once, in random order. Each part has plain
