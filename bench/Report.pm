@@ -51,14 +51,15 @@ sub rows {
 
         if ($row->{part} ne $part) {
             $part = $row->{part};
-            printf "\n%-13s %9s %2s %-8s %8s %7s %-15s %7s %6s %7s %7s %7s\n",
+            printf "\n%-13s %9s %2s %-11s %8s %7s %-15s %7s %6s %7s %7s %7s\n",
                    $part, 'tokens', 'w', $part eq 'exchanges' ? 'parallel'
-                                                               : 'access',
+                                        : $part eq 'beside' ? 'beside'
+                                                            : 'access',
                    'req/s', 'ratio', '[95 %]', 'us CPU', 'ratio', 'p50 us',
                    'p99', 'p99.9';
         }
 
-        printf "%-13s %9d %2d %-8s %8.0f %7.3f [%5.3f - %5.3f] %7.1f %6.3f "
+        printf "%-13s %9d %2d %-11s %8.0f %7.3f [%5.3f - %5.3f] %7.1f %6.3f "
                . "%7.0f %7.0f %7.0f\n",
                $row->{name}, $row->{tokens}, $row->{workers},
                $row->{access} // $row->{connections},

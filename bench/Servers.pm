@@ -321,36 +321,42 @@ LOCATIONS
 }
 
 
-# Somebody who turns the pages of the API's lists, ten a second, each time by
-# another filter; lists_read() ends it, and returns [filter, ms] of each page.
+# What goes on beside a load, so many times a second; beside_end() ends it, and
+# returns [what, ms] of each time. KIND: "lists", pages of the API, each by
+# another filter than the one before; else the path of a token endpoint.
 
 my @filters = ('', 'state=live', 'state=superseded', 'provider=bench',
                'client=client-3', 'user=user-4711', 'tenant=tenant-4711',
                'owner=owner-17', 'owner=nobody');
 
-sub read_lists {
-    my ($server) = @_;
+sub beside {
+    my ($server, $kind, $rate) = @_;
     my $pid = open my $in, '-|';
 
     die "fork: $!\n" unless defined $pid;
 
     if ($pid == 0) {
         my $end = 0;
+        my $i = int rand @filters;
+        my $due = time;
 
         $SIG{TERM} = sub { $end = 1 };
         $SIG{INT} = 'DEFAULT';
 
-        for (my $i = int rand @filters; !$end; $i++) {
-            my $filter = $filters[$i % @filters];
+        while (!$end) {
             my $began = time;
-            my $page = get($server, "/status/connections?limit=100&$filter");
-            my $took = time - $began;
+            my ($what, $answer) = $kind eq 'lists'
+                                  ? page($server, $filters[$i++ % @filters])
+                                  : ($kind, exchange($server, $kind));
+            my $ms = 1000 * (time - $began);
 
             # the signal may have come between
             last if $end;
-            printf "%s %.3f\n", $filter || 'none',
-                   defined $page ? 1000 * $took : -1;
-            sleep 0.1 - $took if $took < 0.1;
+            printf "%s %.3f\n", $what, defined $answer ? $ms : -1;
+
+            # who is late does not make up for it
+            $due = time if ($due += 1 / $rate) < time - 1;
+            sleep $due - time if $due > time;
         }
 
         STDOUT->flush;
@@ -361,18 +367,37 @@ sub read_lists {
 }
 
 
-sub lists_read {
-    my ($reader) = @_;
+sub beside_end {
+    my ($beside) = @_;
 
-    kill 'TERM', $reader->{pid};
+    kill 'TERM', $beside->{pid};
 
-    my @pages = map { [split] } readline $reader->{in};
+    my @seen = map { [split] } readline $beside->{in};
 
-    close $reader->{in};
-    die "no pages\n" unless @pages;
-    die "a page by $_->[0] failed\n" for grep { $_->[1] < 0 } @pages;
+    close $beside->{in};
+    die "nothing went on beside the load\n" unless @seen;
+    die "$_->[0] failed beside the load\n" for grep { $_->[1] < 0 } @seen;
 
-    return @pages;
+    return @seen;
+}
+
+
+sub page {
+    my ($server, $filter) = @_;
+
+    return $filter || 'none',
+           get($server, "/status/connections?limit=100&$filter");
+}
+
+
+sub exchange {
+    my ($server, $path) = @_;
+    my $body = 'grant_type=authorization_code&client_id=client-1'
+               . '&client_secret=s&code=c' . int rand 1e15;
+
+    return ask($server, "POST /$path HTTP/1.1", $body,
+               'Content-Type: application/x-www-form-urlencoded',
+               'Content-Length: ' . length $body);
 }
 
 
@@ -411,18 +436,25 @@ sub wait_for {
 }
 
 
-# the body of an answer to one request on a connection of its own, or undef
-
 sub get {
     my ($server, $path, $token) = @_;
+
+    return ask($server, "GET $path HTTP/1.1", '',
+               $token ? "Authorization: Bearer $token" : ());
+}
+
+
+# the body of an answer to one request on a connection of its own, or undef
+
+sub ask {
+    my ($server, $line, $body, @headers) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                        PeerPort => $server->{port},
                                        Timeout => 60)
         or return;
-    my $authorization = $token ? "Authorization: Bearer $token\r\n" : '';
 
-    print $socket "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n$authorization"
-                  . "Connection: close\r\n\r\n";
+    print $socket join("\r\n", $line, 'Host: 127.0.0.1', @headers,
+                       'Connection: close', '', $body);
 
     my $answer = do { local $/; <$socket> };
 

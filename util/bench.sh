@@ -23,6 +23,7 @@ proxy_pass in the same nginx:
                 number of tokens, their popularity, and workers
   alternatives  the same beside auth_request, a Lua shared dictionary, Lua
                 with Redis, and njs
+  beside        guarded calls while tokens are exchanged, 100 a second
   lists         guarded calls while the API's lists are read
   exchanges     token exchanges, 1 and 64 in parallel, beside a durable commit
   growth        whether a store grows under months of refreshes
