@@ -24,11 +24,15 @@ static ngx_int_t ngx_http_oauth_body_capture(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_oauth_body_let_go(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in, ngx_uint_t last);
+static ngx_int_t ngx_http_oauth_body_message(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
 static ngx_int_t ngx_http_oauth_body_fail(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ledger_rc_t rc, ledger_slice_t *name);
 static const char *ngx_http_oauth_body_repeated(ngx_http_request_t *r,
     ledger_slice_t *name);
 static ngx_uint_t ngx_http_oauth_body_encoded(ngx_http_request_t *r);
+static const char *ngx_http_oauth_body_ambiguous(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
 
 
 static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
@@ -295,6 +299,28 @@ ngx_http_oauth_body_filter_init(ngx_conf_t *cf)
 ngx_int_t
 ngx_http_oauth_body_parse(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_oauth_body_message(r, ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx->reason = ngx_http_oauth_body_ambiguous(r, ctx);
+
+    if (ctx->reason) {
+        ctx->problem = NGX_HTTP_OAUTH_PROBLEM_MALFORMED;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_body_message(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx)
+{
     json_t          *message;
     ngx_str_t       *type;
     ledger_rc_t      rc;
@@ -433,6 +459,46 @@ ngx_http_oauth_body_encoded(ngx_http_request_t *r)
     }
 
     return 0;
+}
+
+
+/*
+ * What a reader that is more lenient than our parser would take for another
+ * request; NULL: nothing.
+ */
+
+static const char *
+ngx_http_oauth_body_ambiguous(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx)
+{
+    unsigned          found;
+    ngx_str_t         grant;
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_oauth_header_in(r, "Content-Type", NULL);
+
+    if (h && ngx_http_oauth_header_in(r, "Content-Type", h)) {
+        return "the field Content-Type stands twice";
+    }
+
+    found = ledger_grant_text(ngx_http_oauth_slice(&ctx->body))
+            | ledger_grant_form(ngx_http_oauth_slice(&r->args));
+
+    if (found & LEDGER_GRANT_ODD) {
+        return "the name of a parameter is spelt in an unusual way";
+    }
+
+    if ((found & LEDGER_GRANT_TYPE)
+        && (ngx_http_oauth_token_member(r,
+                                        ctx->sources[NGX_HTTP_OAUTH_REQUEST],
+                                        "grant_type", &grant)
+            != NGX_OK
+            || grant.len == 0))
+    {
+        return "the body is not what its Content-Type says";
+    }
+
+    return NULL;
 }
 
 

@@ -20,6 +20,7 @@
 #include "ledger_connection.h"
 #include "ledger_credential.h"
 #include "ledger_fingerprint.h"
+#include "ledger_grant.h"
 #include "ledger_inflate.h"
 #include "ledger_keyring.h"
 #include "ledger_message.h"
@@ -385,6 +386,7 @@ typedef struct {
     /* the first bytes of a body at a guarded location */
     u_char                        *peek;
     size_t                         peeked;
+    ngx_uint_t                     peek_found;   /* bits of ledger_grant.h */
     ngx_str_t                      late_user;
     ngx_str_t                      late_tenant;
 
@@ -424,8 +426,6 @@ typedef struct {
     unsigned                       answer_form:1; /* not JSON */
     unsigned                       local:1;    /* the gateway answers */
     unsigned                       peek_on:1;
-    unsigned                       peek_grant:1; /* a known grant_type */
-    unsigned                       peek_credential:1;
     unsigned                       page_due:1;
     unsigned                       page_sent:1;
 } ngx_http_oauth_ctx_t;
@@ -594,13 +594,14 @@ ngx_uint_t ngx_http_oauth_media_type(ngx_str_t *type, const char *name);
 /* ngx_http_oauth_peek.c: token requests at locations of API calls */
 
 /*
- * ngx_http_oauth_peek_start() decides whether the body of a guarded request
- * is looked at; ngx_http_oauth_peek() is given what the body filter passes
- * on, and ngx_http_oauth_peek_query() looks at the query string.  NGX_OK: go
- * on; else a status to end the request with, its page being prepared.
+ * ngx_http_oauth_peek_query() looks at the query string of a guarded request,
+ * then ngx_http_oauth_peek_start() at a body that has been read, or else has
+ * it looked at: ngx_http_oauth_peek() is given what the body filter passes
+ * on.  NGX_OK: go on; else a status to end the request with, its page being
+ * prepared.
  */
 
-void ngx_http_oauth_peek_start(ngx_http_request_t *r,
+ngx_int_t ngx_http_oauth_peek_start(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 ngx_int_t ngx_http_oauth_peek(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_chain_t *in);

@@ -599,11 +599,10 @@ ngx_http_oauth_guard_act(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
 
     rc = ngx_http_oauth_peek_query(r, ctx);
     if (rc == NGX_OK) {
-        ngx_http_oauth_peek_start(r, ctx);
-        return NGX_DECLINED;
+        rc = ngx_http_oauth_peek_start(r, ctx);
     }
 
-    return rc;
+    return (rc == NGX_OK) ? NGX_DECLINED : rc;
 }
 
 

@@ -144,6 +144,10 @@ POST /api/x
 | Content-Type: text/plain
 > grant_type=refresh_token&refresh_token=rt-canary-1
 : 4xx
+POST /api/x
+| Content-Type: application/xml
+> grant_type=refresh_token&refresh_token=1
+: 4xx
 --- provider_saw
 
 === TEST: in the query
@@ -196,16 +200,11 @@ POST /api/x
 > {"text":"grant_type=refresh_token&refresh_token=1"}
 : 200
 POST /api/x
-| Content-Type: application/xml
-> grant_type=refresh_token&refresh_token=1
-: 200
-POST /api/x
 | Content-Type: application/x-www-form-urlencoded
 > grant_type=refresh_token
 : 200
 GET /api/x?grant_type=refresh_token : 200
 --- provider_saw
-POST /api/x
 POST /api/x
 POST /api/x
 POST /api/x

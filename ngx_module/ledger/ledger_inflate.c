@@ -93,6 +93,40 @@ ledger_inflate_to(unsigned char *out, size_t max, ledger_slice_t in,
 }
 
 
+size_t
+ledger_inflate_head(ledger_slice_t in, unsigned char *out, size_t max)
+{
+    int       bits;
+    size_t    n;
+    z_stream  stream;
+
+    if (in.len > UINT_MAX || max > UINT_MAX) {
+        return 0;
+    }
+
+    stream = (z_stream) { .next_in = (z_const Bytef *) in.data,
+                          .avail_in = (uInt) in.len,
+                          .next_out = out,
+                          .avail_out = (uInt) max };
+
+    bits = ledger_inflate_has_head(in) ? LEDGER_INFLATE_HEAD
+                                       : LEDGER_INFLATE_RAW;
+
+    if (inflateInit2(&stream, bits) != Z_OK) {
+        return 0;
+    }
+
+    /* whatever ends it, what came out before counts */
+
+    (void) inflate(&stream, Z_SYNC_FLUSH);
+    n = max - stream.avail_out;
+
+    (void) inflateEnd(&stream);
+
+    return n;
+}
+
+
 /*
  * A raw deflate begins with neither: 0x1f names a type of block that does
  * not exist, and 8 in the low bits a stored block with dirty padding.

@@ -4,7 +4,7 @@
  */
 
 /*
- * Decompression of an answer, with a bound.
+ * Decompression of a body, with a bound.
  */
 
 #ifndef _LEDGER_INFLATE_H_INCLUDED_
@@ -28,6 +28,15 @@
 
 LEDGER_MUST_USE ledger_rc_t ledger_inflate(ledger_slice_t in, size_t max,
     unsigned char **out, size_t *len);
+
+/*
+ * ledger_inflate_head() decompresses what it can of the beginning of such a
+ * body to "out", at most "max" bytes, and returns how many they are: 0, too,
+ * where it is none or there is no memory.
+ */
+
+size_t ledger_inflate_head(ledger_slice_t in, unsigned char *out,
+    size_t max);
 
 
 #pragma GCC visibility pop

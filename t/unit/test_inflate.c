@@ -37,6 +37,7 @@ static void test_bytes_left_over(void **state);
 static void test_damage(void **state);
 static void test_no_compression(void **state);
 static void test_beyond_zlib(void **state);
+static void test_head(void **state);
 
 
 /* zlib's argument for each of the three formats */
@@ -306,6 +307,47 @@ test_beyond_zlib(void **state)
 }
 
 
+/* What can be had of a part is the beginning of the whole. */
+
+static void
+test_head(void **state)
+{
+    size_t         i, n, cut, len;
+    unsigned char  text[ANSWER_SIZE], packed[PACKED_SIZE], out[ANSWER_SIZE];
+
+    (void) state;
+
+    answer(text, sizeof(text));
+
+    for (i = 0; i < FORMATS; i++) {
+        n = pack(formats[i], 6, text, sizeof(text), packed, sizeof(packed));
+
+        for (cut = 0; cut <= n; cut++) {
+            len = ledger_inflate_head((ledger_slice_t) { packed, cut }, out,
+                                      sizeof(out));
+
+            assert_true(len <= sizeof(out));
+            assert_memory_equal(out, text, len);
+        }
+
+        assert_int_equal(len, sizeof(text));
+
+        len = ledger_inflate_head((ledger_slice_t) { packed, n }, out, 100);
+        assert_int_equal(len, 100);
+        assert_memory_equal(out, text, len);
+    }
+
+    memcpy(packed, "\x1f\x8b..", 4);
+    assert_int_equal(ledger_inflate_head((ledger_slice_t) { packed, 4 }, out,
+                                         sizeof(out)),
+                     0);
+    assert_int_equal(ledger_inflate_head((ledger_slice_t) {
+                                             packed, (size_t) UINT_MAX + 1 },
+                                         out, sizeof(out)),
+                     0);
+}
+
+
 int
 main(void)
 {
@@ -318,6 +360,7 @@ main(void)
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_no_compression),
         cmocka_unit_test(test_beyond_zlib),
+        cmocka_unit_test(test_head),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
