@@ -30,6 +30,7 @@ static ngx_int_t ngx_http_oauth_guard_authorization(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_str_t *token);
 static ngx_int_t ngx_http_oauth_guard_values(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, ngx_array_t *values, ngx_str_t *token);
+static void ngx_http_oauth_guard_trim(ngx_str_t *value);
 static ngx_uint_t ngx_http_oauth_guard_repeated(ngx_http_request_t *r,
     ngx_str_t *text);
 static ngx_int_t ngx_http_oauth_guard_field(ngx_http_request_t *r,
@@ -248,6 +249,8 @@ ngx_http_oauth_guard_values(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
             return NGX_ERROR;
         }
 
+        ngx_http_oauth_guard_trim(&value);
+
         if (value.len == 0) {
             continue;
         }
@@ -330,6 +333,24 @@ ngx_http_oauth_guard_field(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     }
 
     return ngx_http_oauth_guard_authorization(r, ctx, token);
+}
+
+
+/* nginx leaves tabs around a field's value, and a provider passes over them. */
+
+static void
+ngx_http_oauth_guard_trim(ngx_str_t *value)
+{
+    while (value->len && (value->data[0] == ' ' || value->data[0] == '\t')) {
+        value->data++;
+        value->len--;
+    }
+
+    while (value->len && (value->data[value->len - 1] == ' '
+                          || value->data[value->len - 1] == '\t'))
+    {
+        value->len--;
+    }
 }
 
 

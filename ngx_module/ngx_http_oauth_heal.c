@@ -405,7 +405,7 @@ ngx_http_oauth_heal_header(ngx_http_request_t *r)
         h = ngx_http_oauth_header_variable(r, &cv->value, &n);
     }
 
-    if (h == NULL || n != 1
+    if (h == NULL || n != 1 || h->value.data[0] == '\t'
         || ngx_strncasecmp(h->value.data, (u_char *) "DPoP ", 5) == 0)
     {
         return NULL;

@@ -207,12 +207,23 @@ ngx_http_oauth_peek_packed(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_oauth_peek_basic(ngx_http_request_t *r)
 {
+    u_char           *p, *last;
     ngx_table_elt_t  *h;
 
     h = r->headers_in.authorization;
 
-    return h != NULL && h->value.len > 6
-           && ngx_strncasecmp(h->value.data, (u_char *) "Basic ", 6) == 0;
+    if (h == NULL) {
+        return 0;
+    }
+
+    p = h->value.data;
+    last = p + h->value.len;
+
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    return last - p > 6 && ngx_strncasecmp(p, (u_char *) "Basic ", 6) == 0;
 }
 
 

@@ -677,6 +677,10 @@ ngx_http_oauth_owner_strip(ngx_http_request_t *r)
     ngx_list_part_t  *part, *prev;
     ngx_table_elt_t  *h;
 
+    /* underscores_in_headers lets X_OAuth_Owner be the same variable */
+
+    static ngx_str_t  name = ngx_string("x_oauth_owner");
+
     prev = NULL;
     part = &r->headers_in.headers.part;
     h = part->elts;
@@ -694,11 +698,7 @@ ngx_http_oauth_owner_strip(ngx_http_request_t *r)
             i = 0;
         }
 
-        if (h[i].key.len != sizeof("X-OAuth-Owner") - 1
-            || ngx_strncasecmp(h[i].key.data, (u_char *) "X-OAuth-Owner",
-                               sizeof("X-OAuth-Owner") - 1)
-               != 0)
-        {
+        if (!ngx_http_oauth_header_named(&h[i].key, &name)) {
             continue;
         }
 

@@ -18,6 +18,7 @@ static int ledger_credential_is_scheme(ledger_slice_t scheme,
     const char *name);
 static int ledger_credential_is_ours(ledger_slice_t scheme);
 static int ledger_credential_hides_ours(ledger_slice_t value);
+static int ledger_credential_has_control(ledger_slice_t value);
 static ledger_slice_t ledger_credential_rest(ledger_slice_t value,
     size_t skip);
 static int ledger_credential_is_token(ledger_slice_t text);
@@ -38,11 +39,19 @@ ledger_credential_token(ledger_slice_t value, ledger_slice_t *token)
 {
     ledger_slice_t  scheme, rest;
 
+    if (value.len == 0) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    /* nginx leaves a tab before the value, and a provider passes over it */
+
+    value = ledger_credential_rest(value, 0);
     scheme = ledger_credential_scheme(value);
 
     if (!ledger_credential_is_ours(scheme)) {
-        return ledger_credential_hides_ours(value) ? LEDGER_MALFORMED
-                                                   : LEDGER_NOT_FOUND;
+        return (ledger_credential_hides_ours(value)
+                || ledger_credential_has_control(value)) ? LEDGER_MALFORMED
+                                                         : LEDGER_NOT_FOUND;
     }
 
     rest = ledger_credential_rest(value, scheme.len);
@@ -131,6 +140,25 @@ ledger_credential_hides_ours(ledger_slice_t value)
         rest = ledger_credential_rest(value, i + 1);
 
         if (ledger_credential_is_ours(ledger_credential_scheme(rest))) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* RFC 9110, 5.5: a reader that passes over one may find a token behind it. */
+
+static int
+ledger_credential_has_control(ledger_slice_t value)
+{
+    size_t  i;
+
+    for (i = 0; i < value.len; i++) {
+        if ((value.data[i] < ' ' && value.data[i] != '\t')
+            || value.data[i] == 0x7f)
+        {
             return 1;
         }
     }
@@ -290,6 +318,12 @@ ledger_credential_decode(ledger_slice_t value, unsigned char *text, size_t *n)
     ledger_slice_t  scheme, rest;
 
     *n = 0;
+
+    if (value.len == 0) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    value = ledger_credential_rest(value, 0);
     scheme = ledger_credential_scheme(value);
 
     if (!ledger_credential_is_scheme(scheme, "Basic")) {

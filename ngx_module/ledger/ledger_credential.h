@@ -21,7 +21,7 @@
  * ledger_credential_token() finds the access token in the value of an
  * Authorization field: one of the schemes Bearer (RFC 6750), DPoP (RFC
  * 9449) or OAuth (Salesforce), in any case, one or more spaces, then a
- * token of at most LEDGER_TOKEN_TEXT_MAX bytes, then optional white space.
+ * token of at most LEDGER_TOKEN_TEXT_MAX bytes, white space around it all.
  * A token is visible ASCII without comma and quote: more than RFC 6750
  * allows, because Salesforce's tokens hold '!', Marketo's ':' and
  * Facebook's '|'.  *token is a slice of "value".
@@ -29,7 +29,8 @@
  * LEDGER_OK; LEDGER_NOT_FOUND: empty, or another scheme (Basic, Digest);
  * LEDGER_MALFORMED: one of our schemes without a token, with a byte outside
  * of the above, with more than one token, or in a comma list of
- * credentials, first or later; LEDGER_LIMIT: a longer token.
+ * credentials, first or later; another scheme with a control character;
+ * LEDGER_LIMIT: a longer token.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_credential_token(ledger_slice_t value,

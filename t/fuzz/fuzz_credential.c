@@ -46,22 +46,28 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 
-/* Before the token stand letters and then spaces, behind it only spaces. */
+/* Before the token stand letters between white space, behind it nothing. */
 
 static void
 fuzz_alone(ledger_slice_t value, ledger_slice_t token)
 {
-    size_t  i, start, end;
+    size_t  i, start, end, first;
 
     start = (size_t) (token.data - value.data);
     end = start + token.len;
 
-    for (i = 0; i < start && value.data[i] != ' '; i++) {
+    for (first = 0; value.data[first] == ' ' || value.data[first] == '\t';
+         first++)
+    {
+        fuzz_must(first < start);
+    }
+
+    for (i = first; i < start && value.data[i] != ' '; i++) {
         fuzz_must((value.data[i] | 0x20) >= 'a'
                   && (value.data[i] | 0x20) <= 'z');
     }
 
-    fuzz_must(i >= 4 && i < start);
+    fuzz_must(i - first >= 4 && i < start);
 
     for ( /* void */ ; i < value.len; i++) {
         fuzz_must((i >= start && i < end)
