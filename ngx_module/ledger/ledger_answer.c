@@ -15,6 +15,7 @@
 #include "ledger_alias.h"
 #include "ledger_connection.h"
 #include "ledger_kept.h"
+#include "ledger_lent.h"
 #include "ledger_turn.h"
 
 
@@ -364,6 +365,10 @@ ledger_revocation_current(ledger_work_t *work,
     c->has_refresh = 0;
 
     rc = ledger_kept_outdated(work, c, &c->refresh);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_lent_end(work, c->id);
+    }
 
     return rc == LEDGER_OK ? ledger_work_save(work, &work->subject) : rc;
 }

@@ -31,7 +31,7 @@
 LEDGER_MUST_USE ledger_rc_t ledger_lent_keep(ledger_work_t *work,
     const ledger_exchange_t *x);
 
-/* Drops the tokens: the connection ends. */
+/* Drops the tokens: the connection ends, or its refresh token alone. */
 
 LEDGER_MUST_USE ledger_rc_t ledger_lent_end(ledger_work_t *work,
     uint64_t connection);

@@ -535,6 +535,31 @@ test_no_refresh_token(void **state)
 }
 
 
+/* The refresh token alone is revoked: what is sealed with it goes. */
+
+static void
+test_refresh_revoked(void **state)
+{
+    ledger_view_t      view;
+    ledger_lent_row_t  row;
+
+    (void) state;
+
+    connect("a1", "r1", "one", NULL, T0);
+    connect("a2", "r2", "two", NULL, T0 + 1000);
+    apply(scene_revocation("r2", 0, T0 + 2000));
+    assert_none("a1", T0 + 3000);
+
+    assert_int_equal(scene_judge(s, "a2", T0 + 3000), LEDGER_VERDICT_ACTIVE);
+    assert_int_equal(ledger_store_read(s->ledger, &view), LEDGER_OK);
+    assert_int_equal(ledger_store_lent(&view, s->judgement.connection.id,
+                                       &row), LEDGER_OK);
+    ledger_store_read_end(&view);
+    assert_int_equal(row.sealed.len, 0);
+    assert_int_equal(row.key, SCENE_KEY);
+}
+
+
 /* All of it goes with the connection. */
 
 static void
@@ -576,6 +601,7 @@ main(void)
         story(test_undecided),
         story(test_access_token),
         story(test_no_refresh_token),
+        story(test_refresh_revoked),
         story(test_deleted)
     };
 
