@@ -20,6 +20,7 @@ static int ledger_json_is_too_deep(ledger_slice_t text);
 static size_t ledger_json_string_end(ledger_slice_t text, size_t i);
 static ledger_rc_t ledger_json_parse(const char *text, size_t len,
     size_t flags, json_t **root, enum json_error_code *code);
+static void *ledger_json_malloc(size_t size);
 static ledger_rc_t ledger_json_parse_quoted(ledger_slice_t text,
     size_t flags, json_t **root);
 static size_t ledger_json_quote(ledger_slice_t text, char *out);
@@ -27,6 +28,12 @@ static size_t ledger_json_number_end(ledger_slice_t text, size_t i);
 static int ledger_json_is_long_integer(ledger_slice_t number);
 static int ledger_json_is_name(ledger_slice_t text, size_t end);
 static int ledger_json_is_digit(unsigned char c);
+
+
+/* What allocates for jansson, and whether that has failed. */
+
+static _Thread_local json_malloc_t  ledger_json_allocate;
+static _Thread_local int            ledger_json_starved;
 
 
 ledger_rc_t
@@ -126,13 +133,31 @@ static ledger_rc_t
 ledger_json_parse(const char *text, size_t len, size_t flags, json_t **root,
     enum json_error_code *code)
 {
-    json_t        *value;
-    json_error_t   error;
+    json_t         *value;
+    json_free_t     release;
+    json_error_t    error;
+    json_malloc_t   allocate;
+
+    /*
+     * Without memory jansson's parser calls good text malformed, or loses
+     * bytes of it and succeeds: a token would be recorded that is none.
+     */
+
+    json_get_alloc_funcs(&allocate, &release);
+
+    ledger_json_allocate = allocate;
+    ledger_json_starved = 0;
+
+    json_set_alloc_funcs(ledger_json_malloc, release);
 
     value = json_loadb(len > 0 ? text : "", len, flags, &error);
 
-    if (value == NULL) {
-        *code = json_error_code(&error);
+    if (value == NULL || ledger_json_starved) {
+        json_set_alloc_funcs(allocate, release);
+        json_decref(value);
+
+        *code = ledger_json_starved ? json_error_out_of_memory
+                                    : json_error_code(&error);
 
         switch (*code) {
         case json_error_out_of_memory:
@@ -145,6 +170,8 @@ ledger_json_parse(const char *text, size_t len, size_t flags, json_t **root,
         }
     }
 
+    json_set_alloc_funcs(allocate, release);
+
     if (!json_is_object(value)) {
         *code = json_error_wrong_type;
         json_decref(value);
@@ -154,6 +181,21 @@ ledger_json_parse(const char *text, size_t len, size_t flags, json_t **root,
     *root = value;
 
     return LEDGER_OK;
+}
+
+
+static void *
+ledger_json_malloc(size_t size)
+{
+    void  *p;
+
+    p = ledger_json_allocate(size);
+
+    if (p == NULL) {
+        ledger_json_starved = 1;
+    }
+
+    return p;
 }
 
 

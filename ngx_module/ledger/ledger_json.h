@@ -33,8 +33,10 @@
  * digits: a number would round it, and two identities would be one.
  *
  * LEDGER_OK; LEDGER_MALFORMED: no JSON, or no object; LEDGER_REPEATED;
- * LEDGER_LIMIT: too deep; LEDGER_NOMEM (which jansson may also report as a
- * syntax error).
+ * LEDGER_LIMIT: too deep; LEDGER_NOMEM.
+ *
+ * jansson's allocation functions, which are the process's, are replaced
+ * meanwhile: no other thread may use jansson.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_json_load(ledger_slice_t text, int strict,

@@ -156,6 +156,7 @@ static const char *const  no_secrets[] = {
 /* how often jansson may still allocate */
 
 static size_t  allowance;
+static unsigned  once;                   /* and only one fails */
 
 
 static ledger_slice_t
@@ -927,6 +928,7 @@ static void *
 scarce_malloc(size_t size)
 {
     if (allowance == 0) {
+        allowance = once ? SIZE_MAX : 0;
         return NULL;
     }
 
@@ -950,10 +952,7 @@ form_and_replace(json_t *message)
 }
 
 
-/*
- * From the n-th allocation on jansson gets no memory, for each n.  Not its
- * parser of JSON, which calls that a syntax error or ends in an assertion.
- */
+/* From the n-th allocation on jansson gets no memory, for each n. */
 
 static void
 test_no_memory(void **state)
@@ -983,6 +982,50 @@ test_no_memory(void **state)
 
     assert_in_range(n, 10, 1000);
     print_message("# %zu allocations\n", n);
+}
+
+
+/*
+ * The n-th allocation of jansson's parser fails, and all behind it, or that
+ * one alone, for each n: it loses a byte of a string then and goes on.
+ */
+
+static void
+test_no_memory_for_json(void **state)
+{
+    json_t       *message;
+    size_t        n;
+    ledger_rc_t   rc;
+
+    static const char  text[] =
+        "{\"access_token\": \"0123456789abcdefghijklmnopqrstuvwxyz\","
+        " \"list\": [1, true, null, {\"a\": 0.5}], \"b\": \"\\u00e4\"}";
+
+    (void) state;
+
+    for (once = 0; once < 2; once++) {
+        rc = LEDGER_NOMEM;
+
+        for (n = 0; rc != LEDGER_OK; n++) {
+            message = json_object();
+            assert_non_null(message);
+
+            allowance = n;
+            json_set_alloc_funcs(scarce_malloc, free);
+
+            rc = ledger_message_json(slice(text), 0, message);
+
+            json_set_alloc_funcs(malloc, free);
+
+            assert_true(rc == LEDGER_OK || rc == LEDGER_NOMEM);
+            json_decref(message);
+        }
+
+        assert_in_range(n, 10, 1000);
+        print_message("# %zu allocations\n", n);
+    }
+
+    once = 0;
 }
 
 
@@ -1042,6 +1085,7 @@ main(void)
         cmocka_unit_test(test_write_form_bytes),
         cmocka_unit_test(test_form_round_trip),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory_for_json),
         cmocka_unit_test(test_secrets),
     };
 
