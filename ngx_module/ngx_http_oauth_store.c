@@ -13,8 +13,8 @@
 #endif
 
 
-/* A degraded worker asks for its store again after this time. */
-#define NGX_HTTP_OAUTH_STORE_RETRY   1000
+/* A degraded worker asks for its store again: back within a second. */
+#define NGX_HTTP_OAUTH_STORE_RETRY   500
 
 /* Ended connections are looked for this often, and in steps this small. */
 #define NGX_HTTP_OAUTH_SWEEP_EVERY   30000

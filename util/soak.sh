@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # each is a function soak_NAME below
-soaks=(power)
+soaks=(power io alloc)
 
 
 usage() {
@@ -19,12 +19,24 @@ status 1 if it found anything.
 
   power [IMAGES]   power loss: images of the disk at every moment of random
                    writes (default 1000000)
+  io               a disk that fails, in each way, at each call in turn
+  alloc            no memory, at each allocation in turn
 END
 }
 
 
 soak_power() {
     "$root/util/fault.sh" power "${1:-1000000}"
+}
+
+
+soak_io() {
+    "$root/util/fault.sh" io long
+}
+
+
+soak_alloc() {
+    "$root/util/fault.sh" alloc long
 }
 
 

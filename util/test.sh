@@ -42,7 +42,7 @@ Installs what the tests need and runs all stages, or those named:
   asan     the same, with a static nginx under ASan and UBSan
   static   --add-module into nginx's source tree, with clang
   config   what the config script refuses
-  fault    power loss
+  fault    power loss, disks that fail, no memory
   e2e      real OAuth servers and clients
 
 Logs are left in build/test/. The last line counts all: "N passed, N failed".
@@ -541,6 +541,8 @@ config_refuses() {
 # the long forms are soaks, see util/soak.sh
 stage_fault() {
     check_tap "power loss" "$root/util/fault.sh" power
+    check_tap "a disk that fails" "$root/util/fault.sh" io
+    check_tap "no memory" "$root/util/fault.sh" alloc
 }
 
 
@@ -576,6 +578,7 @@ test_deps() {
             fuzz)   packages+=(clang libclang-rt-14-dev) ;;
             static) packages+=(clang) ;;
             conf)   packages+=(util-linux openssl) ;;
+            fault)  packages+=(util-linux) ;;
             e2e)    packages+=(openssl iproute2 git) ;;
         esac
     done
@@ -587,7 +590,7 @@ test_deps() {
             t|hup|asan) suites_deps ;;&
             t|hup|asan|conf) promtool_deps ;;&
             asan|static) source_deps ;;
-            e2e) node_deps ;;
+            fault|e2e) node_deps ;;
         esac
     done
 }

@@ -8,6 +8,7 @@
 #include "shim.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -23,7 +24,8 @@
 #include <unistd.h>
 
 
-#define SHIM_STORE  "/data.mdb"
+#define SHIM_STORE   "/data.mdb"
+#define SHIM_FRAMES  24
 
 
 /* What becomes of a call. */
@@ -60,6 +62,7 @@ static shim_control_t   *shim = &shim_off;
 static char              shim_dir[PATH_MAX];
 static size_t            shim_dir_len;
 static int               shim_log_fd = -1;
+static int               shim_trace;
 static pthread_mutex_t   shim_log_lock = PTHREAD_MUTEX_INITIALIZER;
 
 
@@ -67,7 +70,7 @@ static void
 shim_init(void)
 {
     int          fd;
-    void        *p;
+    void        *p, *frames[SHIM_FRAMES];
     const char  *path;
 
     path = getenv("FAULT_DIR");
@@ -83,6 +86,11 @@ shim_init(void)
         shim_log_fd = (int) syscall(SYS_openat, AT_FDCWD, path,
                                     O_WRONLY|O_CREAT|O_APPEND|O_CLOEXEC,
                                     0600);
+    }
+
+    if (getenv("FAULT_TRACE")) {
+        /* its first call loads a library */
+        shim_trace = backtrace(frames, SHIM_FRAMES);
     }
 
     path = getenv("FAULT_CONTROL");
@@ -447,7 +455,8 @@ int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 static int
 shim_starves(void)
 {
-    uint64_t  n, nth, pid;
+    void      *frames[SHIM_FRAMES];
+    uint64_t   n, nth, pid;
 
     pid = __atomic_load_n(&shim->alloc_pid, __ATOMIC_SEQ_CST);
 
@@ -463,6 +472,12 @@ shim_starves(void)
     }
 
     (void) __atomic_add_fetch(&shim->alloc_failed, 1, __ATOMIC_SEQ_CST);
+
+    if (shim_trace) {
+        backtrace_symbols_fd(frames, backtrace(frames, SHIM_FRAMES), 2);
+        dprintf(2, "allocation %lu\n", (unsigned long) n);
+    }
+
     errno = ENOMEM;
 
     return 1;

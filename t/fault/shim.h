@@ -14,6 +14,7 @@
  *   FAULT_LOG      a log of what became of FAULT_DIR/data.mdb is appended to
  *                  this file: entries of shim_entry_t, each followed by its
  *                  bytes
+ *   FAULT_TRACE    tells to stderr where each allocation was that failed
  *
  * Without FAULT_CONTROL nothing fails.
  */

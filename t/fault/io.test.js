@@ -1,0 +1,298 @@
+/*
+ * The disk fails under a real gateway, at each of its calls in turn: no
+ * worker ends, no live token is refused, an answer is on record or says that
+ * it is not, and with the end of the fault the service is back.
+ *
+ * FAULT_LONG takes every way to fail, FAULT_ONLY the name of one test.
+ */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+
+import { ports, sleep } from '../e2e/lib/http.js';
+import { EIO, ENOSPC, OPEN, SHORT, SYNC, TRUNCATE, WRITE } from './shim.js';
+import { World } from './world.js';
+
+
+const LONG = Boolean(process.env.FAULT_LONG);
+const BACK = 1000;
+const NTH_MAX = 60;
+
+const WORDS = { [EIO]: 'EIO', [ENOSPC]: 'ENOSPC', [SHORT]: 'short write' };
+const ALARMS = /oauth gateway (cannot (write to|open) its store|lost \d+ rec)/;
+
+const port = ports(20);
+
+
+/** Arms, runs `operation`, and judges what came of it, for each n. */
+async function everyCall(t, world, { calls, error, on, operation }) {
+    let before = await world.connect();
+    let n = 1;
+
+    assert.equal(before.marked, false);
+
+    for (;; n++) {
+        assert.ok(n < NTH_MAX, 'the operation has no end');
+
+        const pids = world.pids;
+        const since = world.given.length;
+
+        world.control.arm({ calls, nth: n, error, on });
+        await operation(before);
+
+        if (world.control.get('failed') === 0) {
+            break;
+        }
+
+        /* the guard goes on, and in flag mode so do exchanges */
+        await world.judge(before);
+        const flagged = await world.connect('/flagged');
+
+        assert.equal(flagged.status, 200, JSON.stringify(flagged));
+        await world.check(world.given.slice(since).filter(g => g.marked));
+
+        world.control.disarm();
+        await world.recovered();
+        world.sameWorkers(pids);
+        await world.check(world.given.slice(since));
+
+        before = world.given.at(-1);
+    }
+
+    world.control.disarm();
+    t.diagnostic(`${WORDS[error]}${on ? ' from then on' : ''}: ${n - 1} calls `
+                 + 'failed in turn');
+    assert.ok(n > 3, 'hardly a call was made to fail');
+}
+
+
+const OPERATIONS = {
+    connect: world => () => world.connect(),
+    refresh: world => before => world.refresh(before),
+};
+
+
+test('every call that fails', { timeout: 600000 }, async t => {
+    const world = await World.make({ name: 'io', ports: port });
+
+    for (const [name, operation] of Object.entries(OPERATIONS)) {
+        for (const error of [EIO, ENOSPC, SHORT]) {
+            for (const on of [false, true]) {
+
+                const some = name === 'connect' ? on === (error !== EIO)
+                                                : error === SHORT && !on;
+
+                if (!LONG && !some) {
+                    continue;
+                }
+
+                await t.test(`${name}: ${WORDS[error]}${on ? ' on' : ''}`,
+                    s => everyCall(s, world, {
+                        calls: WRITE | SYNC, error, on,
+                        operation: operation(world),
+                    }));
+            }
+        }
+    }
+
+    await world.check();
+    t.diagnostic(`${world.given.length} answers, of them `
+                 + `${world.given.filter(g => g.marked).length} marked; `
+                 + `back after ${world.slowest.toFixed()} ms at most`);
+    assert.ok(world.given.some(g => g.marked));
+    assert.ok(world.slowest <= BACK, `back after ${world.slowest} ms`);
+    await world.finish(ALARMS);
+});
+
+
+test('a worker starts on a disk that fails', { timeout: 120000 }, async t => {
+    const world = await World.make({ name: 'start', ports: port });
+    const before = await world.connect();
+    let n = 1;
+
+    for (; n < NTH_MAX; n++) {
+        world.control.arm({ calls: OPEN | TRUNCATE | WRITE | SYNC, nth: n,
+                            error: n % 2 ? EIO : ENOSPC, on: true });
+        await world.killWorker();
+
+        /* the worker opens its store before it takes connections */
+        await world.judge(before);
+
+        const failed = world.control.disarm();
+
+        await world.recovered();
+        await world.check();
+
+        if (failed === 0) {
+            break;
+        }
+    }
+
+    t.diagnostic(`${n - 1} calls failed in turn, back after `
+                 + `${world.slowest.toFixed()} ms at most`);
+    assert.ok(n > 2 && n < NTH_MAX);
+    assert.ok(world.slowest <= BACK, `back after ${world.slowest} ms`);
+    await world.finish(ALARMS);
+});
+
+
+test('the disk is full', { timeout: 120000 }, async t => {
+    let disk = null;
+    const world = await World.make({
+        name: 'full', ports: port,
+        prepare: gateway => {
+            disk = gateway.store;
+            fs.mkdirSync(disk);
+            mount(disk);
+        },
+    });
+
+    t.after(() => spawnSync('umount', ['-l', disk]));
+
+    const ballast = path.join(disk, 'ballast');
+    const kept = await world.connect();
+
+    for (let round = 0; round < (LONG ? 20 : 3); round++) {
+        const pids = world.pids;
+        const since = world.given.length;
+        let answer;
+        let count = 0;
+
+        fill(ballast, round * 4096);
+
+        do {
+            answer = await world.connect();
+            count++;
+        } while (answer.status === 200 && count < 3000);
+
+        assert.equal(answer.status, 503, 'the disk did not become full');
+        await world.judge(kept);
+        assert.equal((await world.connect('/flagged')).marked, true);
+
+        fs.rmSync(ballast);
+        await world.recovered();
+        world.sameWorkers(pids);
+        await world.check(world.given.slice(since));
+    }
+
+    t.diagnostic(`back after ${world.slowest.toFixed()} ms at most`);
+    assert.ok(world.slowest <= BACK, `back after ${world.slowest} ms`);
+    await world.check();
+    await world.gateway.stop();
+    spawnSync('umount', [disk]);
+    await world.finish(ALARMS);
+});
+
+
+function mount(dir) {
+    const { uid, gid } = userOf('www-data');
+    const r = spawnSync('mount', ['-t', 'tmpfs', '-o',
+                                  `size=3m,mode=0700,uid=${uid},gid=${gid}`,
+                                  'oauth-fault', dir], { encoding: 'utf8' });
+
+    assert.equal(r.status, 0, r.stderr);
+}
+
+
+function userOf(name) {
+    const line = fs.readFileSync('/etc/passwd', 'utf8').split('\n')
+        .find(l => l.startsWith(`${name}:`)).split(':');
+
+    return { uid: line[2], gid: line[3] };
+}
+
+
+/** Takes all room but `leave` bytes. */
+function fill(file, leave) {
+    const fd = fs.openSync(file, 'w');
+    const page = Buffer.alloc(4096);
+
+    try {
+        for (;;) {
+            fs.writeSync(fd, page);
+        }
+
+    } catch (e) {
+        assert.equal(e.code, 'ENOSPC');
+    }
+
+    fs.ftruncateSync(fd, Math.max(0, fs.fstatSync(fd).size - leave));
+    fs.closeSync(fd);
+}
+
+
+test('a sync that takes long', { timeout: 60000 }, async t => {
+    const world = await World.make({ name: 'stall', ports: port });
+    const stall = LONG ? 5000 : 1500;
+    const live = await world.connect();
+    const calm = await latencies(world, live, 200);
+
+    world.control.set('stall', stall);
+
+    const start = performance.now();
+    const pending = world.connect();
+
+    await sleep(100);
+
+    const stalled = await latencies(world, live, 200);
+
+    const answer = await pending;
+    const took = performance.now() - start;
+
+    world.control.set('stall', 0);
+
+    assert.ok(took >= stall, `released after ${took} ms, before the disk`);
+    assert.equal(answer.marked, false);
+    assert.ok(world.control.get('stalled') > 0);
+
+    t.diagnostic(`guard p50 ${calm.p50.toFixed(2)} ms, p99 `
+                 + `${calm.p99.toFixed(2)}; while the disk stalls p50 `
+                 + `${stalled.p50.toFixed(2)}, p99 ${stalled.p99.toFixed(2)}`);
+    assert.ok(stalled.p50 < calm.p50 + 1, 'the guard is slower');
+    assert.ok(stalled.max < stall / 2, 'the guard waited');
+
+    await world.check();
+    await world.finish(ALARMS);
+});
+
+
+async function latencies(world, live, n) {
+    const all = [];
+
+    for (let i = 0; i < n; i++) {
+        const start = performance.now();
+
+        await world.judge(live);
+        all.push(performance.now() - start);
+    }
+
+    all.sort((a, b) => a - b);
+
+    return {
+        p50: all[n >> 1], p99: all[Math.floor(n * 0.99)], max: all[n - 1],
+    };
+}
+
+
+test('each worker has a store of its own', { timeout: 60000 }, async () => {
+    const world = await World.make({ name: 'own', ports: port, workers: 2 });
+    const { pid } = world.gateway.child;
+    const maps = of => fs.readFileSync(`/proc/${of}/maps`, 'utf8');
+
+    assert.doesNotMatch(maps(pid), /data\.mdb/,
+                        'the store was opened before the fork');
+
+    for (const worker of world.pids) {
+        assert.match(maps(worker), /data\.mdb/);
+    }
+
+    for (let i = 0; i < 50; i++) {
+        await world.connect();
+    }
+
+    await world.check();
+    await world.finish(ALARMS);
+});
