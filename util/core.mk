@@ -1,5 +1,5 @@
 # The core and what tests it, without nginx. BUILD is the output directory,
-# VARIANT one of plain, asan, fuzz.
+# VARIANT one of plain, asan, tsan, fuzz, gcov.
 
 VARIANT ?= plain
 OUT := $(BUILD)/$(VARIANT)
@@ -20,14 +20,20 @@ programs = $(patsubst %.c,$(OUT)/%,$(1))
 SANITIZE := address,undefined
 CC_plain := gcc
 CC_asan := gcc
+CC_tsan := gcc
+CC_gcov := gcc
 CC_fuzz := clang
 FLAGS_plain := -O2
 FLAGS_asan := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) \
     -fno-sanitize-recover=all
+FLAGS_tsan := -O1 -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_gcov := -O0 --coverage
 FLAGS_fuzz := -O1 -fno-omit-frame-pointer \
     -fsanitize=fuzzer-no-link,$(SANITIZE) -fno-sanitize-recover=all
 LINK_plain :=
 LINK_asan := -fsanitize=$(SANITIZE)
+LINK_tsan := -fsanitize=thread
+LINK_gcov := --coverage
 LINK_fuzz := -fsanitize=fuzzer,$(SANITIZE)
 
 CC := $(CC_$(VARIANT))
