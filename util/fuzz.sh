@@ -14,9 +14,9 @@ usage() {
 usage: ./build.sh fuzz [TARGET] [SECONDS]
 
 Fuzzes one target, or all, for SECONDS each (default 60) with libFuzzer under
-ASan and UBSan. Targets are the files t/fuzz/fuzz_TARGET.c; each starts from
-t/fuzz/corpus/TARGET/. What is found lands in build/fuzz/TARGET/: crash-*
-files, and new inputs in corpus/.
+ASan and UBSan, or until FUZZ_RUNS inputs if that is set. Targets are the
+files t/fuzz/fuzz_TARGET.c; each starts from t/fuzz/corpus/TARGET/. What is
+found lands in build/fuzz/TARGET/: crash-* files, and new inputs in corpus/.
 
   --list  print the targets
 END
@@ -45,7 +45,8 @@ fuzz() {
     say "fuzzing $target for $seconds s"
 
     "$build/core/fuzz/t/fuzz/fuzz_$target" -max_total_time="$seconds" \
-        -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+        -runs="${FUZZ_RUNS:--1}" -timeout=10 -rss_limit_mb=2048 \
+        -print_final_stats=1 -verbosity=0 \
         -artifact_prefix="$dir/" "$dir/corpus" "$seeds" \
         || die "$target failed, its input is in $dir/"
 }

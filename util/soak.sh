@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # each is a function soak_NAME below
-soaks=(power io alloc)
+soaks=(power io alloc fuzz module tsan valgrind leak)
 
 
 usage() {
@@ -21,6 +21,15 @@ status 1 if it found anything.
                    writes (default 1000000)
   io               a disk that fails, in each way, at each call in turn
   alloc            no memory, at each allocation in turn
+  fuzz [RUNS]      each fuzz target of the core (default 20000000 inputs)
+  module [REQUESTS]
+                   random requests to a gateway under ASan and UBSan (default
+                   1000000)
+  tsan [REQUESTS]  the same under ThreadSanitizer (default 100000), and the
+                   core's threads
+  valgrind [FILE ...]
+                   unit tests and suites under memcheck
+  leak [FILE ...]  suites, each request again and again
 END
 }
 
@@ -37,6 +46,33 @@ soak_io() {
 
 soak_alloc() {
     "$root/util/fault.sh" alloc long
+}
+
+
+soak_fuzz() {
+    FUZZ_RUNS=${1:-20000000} "$root/util/fuzz.sh" 86400
+}
+
+
+soak_module() {
+    MODULE_REQUESTS=${1:-1000000} MODULE_SECONDS=86400 \
+        "$root/util/test.sh" module
+}
+
+
+soak_tsan() {
+    THREADS_COMMITS=2000 MODULE_REQUESTS=${1:-100000} MODULE_SECONDS=86400 \
+        "$root/util/test.sh" threads tsan
+}
+
+
+soak_valgrind() {
+    T_FILES=${*:-t/scenario1.t t/refresh.t} "$root/util/test.sh" valgrind
+}
+
+
+soak_leak() {
+    T_FILES=${*:-t/scenario1.t t/refresh.t} "$root/util/test.sh" leak
 }
 
 

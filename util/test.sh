@@ -6,8 +6,12 @@ set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-stages=(style core unit fuzz build symbols docs conf run t hup asan static
-        config fault e2e)
+stages=(style core unit threads fuzz build symbols docs conf run t hup asan
+        module static config fault e2e)
+
+# not run unless named: ./build.sh soak runs them
+long_stages=(tsan valgrind leak)
+
 logs=$build/test
 sources=$build/source
 fuzz_seconds=${FUZZ_SECONDS:-10}
@@ -29,6 +33,7 @@ Installs what the tests need and runs all stages, or those named:
   style    house style, layers and the list of sources, by util/check-*
   core     the core alone: C11, all warnings, no nginx in sight
   unit     unit tests of the core, plain and under ASan and UBSan
+  threads  the core's look-ups beside its commits, under ThreadSanitizer
   fuzz     each fuzz target for FUZZ_SECONDS (default 10) from its corpus
   build    the loadable module, loaded by Debian's nginx
   symbols  what the module exports
@@ -40,10 +45,19 @@ Installs what the tests need and runs all stages, or those named:
            how many run side by side
   hup      the same, reloading nginx between tests
   asan     the same, with a static nginx under ASan and UBSan
+  module   random requests to that nginx, with every directive, for
+           MODULE_SECONDS (default 20) from MODULE_SEED (default: a new one)
   static   --add-module into nginx's source tree, with clang
   config   what the config script refuses
   fault    power loss, disks that fail, no memory
   e2e      real OAuth servers and clients
+
+Of these only those that are named:
+
+  tsan     random requests to a static nginx under ThreadSanitizer
+  valgrind unit tests, and the suites T_FILES, under memcheck
+  leak     the suites T_FILES, each request again and again, for memory that
+           grows
 
 Logs are left in build/test/. The last line counts all: "N passed, N failed".
 END
@@ -202,7 +216,16 @@ unit_run() {
     trap 'rm -rf "$scratch"' EXIT
     cd "$scratch"
     CMOCKA_MESSAGE_OUTPUT=TAP TMPDIR=$scratch ASAN_OPTIONS=detect_leaks=1 \
-        timeout 900 "$1"
+        timeout 900 "$@"
+}
+
+
+stage_threads() {
+    local program=$build/core/tsan/t/unit/test_threads
+
+    check "test_threads builds (tsan)" core_make "$program" VARIANT=tsan
+    check_tap "test_threads (tsan)" unit_run "$program" \
+              "${THREADS_COMMITS:-150}" 2
 }
 
 
@@ -332,6 +355,44 @@ stage_asan() {
 }
 
 
+stage_module() {
+    local dir=$build/module seed=${MODULE_SEED:-$RANDOM}
+
+    check "static nginx under ASan and UBSan" with_lock asan asan_build
+
+    check "every directive stands in the configuration" module_directives
+    check "random requests, seed $seed" module_run "$build/asan/objs/nginx" \
+          "$dir" "$seed"
+    say "  $(grep '^{' "$log" | tail -n 1)"
+}
+
+
+module_directives() {
+    local name missing=0
+
+    for name in $(sed -n '/^## Variables/q; s/^###*# \([a-z_]*\)$/\1/p' \
+                      "$root/README.md")
+    do
+        grep -Eq "[ {]$name[ ;]" "$root/t/fuzz/module/conf.js" \
+            || { echo "$name is not in conf.js"; missing=1; }
+    done
+
+    return $missing
+}
+
+
+# module_run NGINX DIR SEED: ends with 1 if it finds anything
+module_run() {
+    local binary=$1 dir=$2 seed=$3
+
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    node "$root/t/fuzz/module/run.js" --nginx "$binary" --dir "$dir" \
+         --seed "$seed" --seconds "${MODULE_SECONDS:-20}" \
+         --requests "${MODULE_REQUESTS:-1000000}"
+}
+
+
 no_reports() {
     local report found=0
 
@@ -427,7 +488,10 @@ static_make() {
 
 
 source_dir() {
-    printf '%s\n' "$sources/$(dpkg-query -W -f '${Version}' nginx-dev)"
+    local version
+
+    version=$(dpkg-query -W -f '${Version}' nginx-dev)
+    printf '%s\n' "${source_tree:-$sources/$version}"
 }
 
 
@@ -466,6 +530,79 @@ exec $dir/objs/nginx "\$@"
 END
     chmod +x "$dir/nginx"
     "$dir/nginx" -V
+}
+
+
+stage_tsan() {
+    check "static nginx under TSan" with_lock tsan tsan_build
+    check "random requests" module_run "$build/tsan/objs/nginx" \
+          "$build/module-tsan" "${MODULE_SEED:-$RANDOM}"
+    say "  $(grep '^{' "$log" | tail -n 1)"
+}
+
+
+# TSan has to see nginx's spin lock let go, or it takes what the lock guards
+# for unguarded: this store is the same machine instruction
+tsan_build() {
+    local dir=$build/tsan source_tree=
+    local release='__atomic_store_n(lock, 0, __ATOMIC_RELEASE)'
+
+    source_fetch
+
+    if [ ! -e "$build/tsan-source/configure" ]; then
+        cp -a "$(source_dir)" "$build/tsan-source.new"
+        sed -i '/^#define ngx_unlock/s/ \*(.*/ '"$release"'/' \
+            "$build/tsan-source.new/src/os/unix/ngx_atomic.h"
+        mv "$build/tsan-source.new" "$build/tsan-source"
+    fi
+
+    source_tree=$build/tsan-source
+    static_configure "$dir" gcc \
+                     "-O1 -g1 -fno-omit-frame-pointer -fsanitize=thread" \
+                     "-fsanitize=thread"
+    static_make "$dir"
+}
+
+
+# the unit tests that take a length get a short one: memcheck is slow
+stage_valgrind() {
+    local program programs
+
+    check "unit tests build" core_make unit VARIANT=plain
+    programs=$(core_make unit-names VARIANT=plain)
+
+    for program in $programs; do
+        case ${program##*/} in
+            test_oracle) set -- 7 3 200 ;;
+            test_meetings) set -- 7 20 ;;
+            test_threads) set -- 60 2 ;;
+            *) set -- ;;
+        esac
+
+        check_tap "${program##*/} (valgrind)" unit_run valgrind -q \
+                  --error-exitcode=99 --leak-check=full \
+                  --errors-for-leak-kinds=definite --trace-children=no \
+                  "$program" "$@"
+    done
+
+    if [ -n "${T_FILES:-}" ]; then
+        check_tap "t/ (valgrind)" suites_run "$nginx" \
+                  TEST_NGINX_LOAD_MODULES="$module" TEST_NGINX_TIMEOUT=30 \
+                  TEST_NGINX_USE_VALGRIND="--error-exitcode=0"
+        check "nothing was found by valgrind" valgrind_silent
+    fi
+}
+
+
+valgrind_silent() {
+    ! grep -E 'Invalid (read|write)|uninitialised|definitely lost: [1-9]' \
+        "$log"
+}
+
+
+stage_leak() {
+    check_tap "t/ (leaks)" suites_run "$nginx" TEST_NGINX_CHECK_LEAK=1 \
+              TEST_NGINX_LOAD_MODULES="$module"
 }
 
 
@@ -574,11 +711,12 @@ test_deps() {
 
     for stage; do
         case $stage in
-            unit)   packages+=(libcmocka-dev) ;;
+            unit|threads) packages+=(libcmocka-dev) ;;
             fuzz)   packages+=(clang libclang-rt-14-dev) ;;
             static) packages+=(clang) ;;
             conf)   packages+=(util-linux openssl) ;;
             fault)  packages+=(util-linux) ;;
+            valgrind) packages+=(libcmocka-dev valgrind) ;;
             e2e)    packages+=(openssl iproute2 git) ;;
         esac
     done
@@ -587,10 +725,10 @@ test_deps() {
 
     for stage; do
         case $stage in
-            t|hup|asan) suites_deps ;;&
+            t|hup|asan|valgrind|leak) suites_deps ;;&
             t|hup|asan|conf) promtool_deps ;;&
-            asan|static) source_deps ;;
-            fault|e2e) node_deps ;;
+            asan|module|tsan|static) source_deps ;;&
+            module|tsan|fault|e2e) node_deps ;;
         esac
     done
 }
@@ -720,7 +858,7 @@ main() {
     esac
 
     for stage; do
-        [[ " ${stages[*]} " == *" $stage "* ]] \
+        [[ " ${stages[*]} ${long_stages[*]} " == *" $stage "* ]] \
             || die "unknown stage \"$stage\", see ./build.sh test --help"
     done
 
