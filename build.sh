@@ -93,7 +93,7 @@ module_inputs() {
         "$nginx_dev/conf_flags"
     (cd "$root" && ls ngx_module/*.[ch] ngx_module/ledger/*.[ch])
     dpkg-query -W -f '${Package} ${Version}\n' "${deps_build[@]}"
-    module_flags
+    (cd "$root" && module_flags)
 }
 
 
