@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # each is a function soak_NAME below
-soaks=(power io alloc fuzz module tsan valgrind leak)
+soaks=(power io alloc kill fuzz module tsan valgrind leak)
 
 
 usage() {
@@ -21,6 +21,7 @@ status 1 if it found anything.
                    writes (default 1000000)
   io               a disk that fails, in each way, at each call in turn
   alloc            no memory, at each allocation in turn
+  kill [KILLS]     SIGKILL of random workers under load (default 10000)
   fuzz [RUNS]      each fuzz target of the core (default 20000000 inputs)
   module [REQUESTS]
                    random requests to a gateway under ASan and UBSan (default
@@ -31,6 +32,16 @@ status 1 if it found anything.
                    unit tests and suites under memcheck
   leak [FILE ...]  suites, each request again and again
 END
+}
+
+
+# end_to_end FILE NAME=VALUE ...
+end_to_end() {
+    local file=$1
+
+    shift
+    "$root/build.sh" build
+    env "$@" E2E_MODULE="$module" E2E_NGINX="$nginx" "$root/t/e2e/run" "$file"
 }
 
 
@@ -73,6 +84,11 @@ soak_valgrind() {
 
 soak_leak() {
     T_FILES=${*:-t/scenario1.t t/refresh.t} "$root/util/test.sh" leak
+}
+
+
+soak_kill() {
+    end_to_end kill.test.js E2E_KILLS="${1:-10000}"
 }
 
 

@@ -1,135 +1,127 @@
 /*
- * A worker dies of SIGKILL during exchanges, again and again: a token whose
- * answer reached its client whole is known ever after.
+ * Workers die at random, by SIGKILL and now and then by SIGSEGV, while runners
+ * connect, refresh, call and heal: what was answered is known ever after, no
+ * live token is refused, and no rotation that was answered reaches the
+ * provider again.
+ *
+ * The same runners must notice a gateway that answers before its record is
+ * written.  E2E_KILLS sets the number of kills, E2E_SEED repeats their choice.
  */
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
-import { Canary } from './lib/canary.js';
-import { urlMode } from './lib/config.js';
-import { Gateway } from './lib/gateway.js';
-import { basic, call, ports, request, sleep, until } from './lib/http.js';
+import { ports, sleep } from './lib/http.js';
 import { Random } from './lib/random.js';
-import { StandIn } from './providers/stand-in.js';
+import { Storm } from './lib/storm.js';
 
 
-const ROUNDS = Number(process.env.E2E_KILLS ?? 200);
-const AT_ONCE = 6;
+const KILLS = Number(process.env.E2E_KILLS ?? 300);
+const WORKERS = 4;
+const LANES = 12;
+
+/* ms from one kill to the next, in the mean */
+const EVERY = 25;
 
 const port = ports(8);
-const client = { id: 'app', secret: 'secret-of-kill-app' };
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 
-test('kill -9 of a worker during exchanges', { timeout: 300000 }, async t => {
+/* Kills `n` times, or until `enough`; gives the number of each signal. */
+async function kill(storm, n, enough = () => false) {
+    const { gateway, random } = storm;
+    const killed = { SIGKILL: 0, SIGSEGV: 0 };
+
+    while (killed.SIGKILL + killed.SIGSEGV < n && !enough()) {
+        await sleep(random.int(2 * EVERY));
+
+        const pids = gateway.workerPids();
+
+        if (pids.length <= WORKERS / 2) {
+            continue;
+        }
+
+        const signal = random.int(20) === 0 ? 'SIGSEGV' : 'SIGKILL';
+
+        try {
+            gateway.killWorker(random.pick(pids), signal);
+            killed[signal]++;
+
+        } catch (e) {
+            assert.equal(e.code, 'ESRCH');
+        }
+    }
+
+    return killed;
+}
+
+
+async function storm(t, options) {
     const random = Random.fromEnvironment();
 
     t.diagnostic(`E2E_SEED=${random.seed}`);
 
-    const canary = new Canary();
-    const users = Object.fromEntries(Array.from({ length: 50 },
-        (_, i) => [`user-${i}`, { password: `password-of-user-${i}`,
-                                  tenant: 'acme' }]));
-    const provider = await new StandIn({
-        canary, clients: { [client.id]: client.secret }, users,
-        limits: [{ n: 1, per: ['user', 'client'] }],
-        delay: () => random.int(4),
-    }).listen(await port());
-    const at = await port();
-    const gateway = await new Gateway({
-        name: 'kill', port: at, workers: 2,
-        config: dir => urlMode({
-            dir, port: at, upstream: provider.url, paths: provider.paths,
-            policy: `user $oauth_response_user;
-                     issued_at $oauth_response_issued_at;
-                     limit 1 per user client;`,
-        }),
+    return new Storm({
+        name: 'kill', port, random, lanes: LANES, workers: WORKERS,
+        main: 'worker_rlimit_core 0;', delay: () => random.int(4), ...options,
     }).start();
+}
 
-    const authorization = basic(client.id, client.secret);
-    const whole = [];
-    let broken = 0;
-    let kills = 0;
 
-    const exchange = async () => {
-        const user = `user-${random.int(50)}`;
+test(`${KILLS} kills`, { timeout: 120000 + KILLS * 1000 }, async t => {
+    const s = await storm(t);
+    const running = s.run();
+    const start = Date.now();
+    const killed = await kill(s, KILLS);
+    const ms = Date.now() - start;
 
-        try {
-            const answer = await request(`${gateway.url}/token`, {
-                form: { grant_type: 'password', username: user,
-                        password: users[user].password },
-                headers: { authorization },
-            });
+    s.stop();
+    await running;
 
-            if (answer.status === 200) {
-                whole.push(answer.json().access_token);
-            } else {
-                broken++;
-            }
+    const { failed } = s;
 
-        } catch {
-            broken++;
-        }
-    };
+    await s.finish();
+    t.diagnostic(`${JSON.stringify(killed)} in ${ms} ms, ${s.report()}`);
+    assert.deepEqual(s.violations.slice(0, 20), []);
+    assert.ok(failed.length > KILLS / 10, 'the kills broke hardly anything');
 
-    for (let round = 0; round < ROUNDS; round++) {
-        const running = Array.from({ length: AT_ONCE }, async () => {
-            await sleep(random.int(12));
-            await exchange();
-        });
-
-        await sleep(random.int(18));
-
-        const pids = gateway.workerPids();
-
-        if (pids.length) {
-            try {
-                gateway.killWorker(random.pick(pids));
-                kills++;
-
-            } catch (e) {
-                assert.equal(e.code, 'ESRCH');
-            }
-        }
-
-        await Promise.all(running);
-        await until(() => gateway.workerPids().length === gateway.workers,
-                    10000, 'workers after a kill');
+    for (const what of ['connects', 'refreshes', 'replays', 'healed',
+                        'healRefreshes', 'refused', 'pages', 'events'])
+    {
+        assert.ok(s.tally[what] > KILLS / 40, `${what}: ${s.tally[what]}`);
     }
+});
 
-    t.diagnostic(`${kills} kills, ${whole.length} whole answers, `
-                 + `${broken} broken off`);
-    assert.ok(kills >= ROUNDS * 0.9);
-    assert.ok(broken > ROUNDS / 10, 'the kills broke hardly any exchange');
-    assert.ok(whole.length > ROUNDS);
 
-    const verdicts = {};
-    let liveRefused = 0;
+test('an answer before its record is noticed', { timeout: 300000 },
+     async t => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'oauth-e2e-broken-'));
 
-    for (const token of whole) {
-        const r = await call(`${gateway.url}/api/x`, token);
-        const verdict = r.headers['x-verdict'];
+    try {
+        const module = execFileSync(
+            path.join(root, 't', 'broken', 'make'),
+            ['released-before-commit', dir], { encoding: 'utf8' }).trim();
 
-        verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
+        /* workers that the gateway runs as must reach it */
+        fs.chmodSync(dir, 0o755);
 
-        if (r.status === 409 && provider.truth.accessLives(token)) {
-            liveRefused++;
-        }
+        const s = await storm(t, { module });
+        const running = s.run();
+        const killed = await kill(s, 2000, () => s.violations.length > 0);
+
+        s.stop();
+        await running;
+        await s.finish();
+        t.diagnostic(`${JSON.stringify(killed)}, ${s.report()}`);
+        t.diagnostic(s.violations[0] ?? 'no violation');
+        assert.ok(s.violations.length > 0, 'nothing was noticed');
+
+    } finally {
+        fs.rmSync(dir, { recursive: true, force: true });
     }
-
-    t.diagnostic(JSON.stringify(verdicts));
-    assert.deepEqual(Object.keys(verdicts).filter(
-        v => v !== 'active' && v !== 'superseded'), []);
-    assert.equal(liveRefused, 0);
-
-    /* And the gateway still records. */
-    const count = whole.length;
-
-    await exchange();
-    assert.equal(whole.length, count + 1);
-    assert.equal((await call(`${gateway.url}/api/x`, whole.at(-1)))
-        .headers['x-verdict'], 'active');
-
-    await provider.close();
-    await gateway.finish(canary);
 });

@@ -17,6 +17,11 @@ export const MODULE = process.env.E2E_MODULE
     ?? path.join(root, 'build', 'ngx_http_oauth_gateway_module.so');
 
 
+/* What nginx says of a worker that a signal ended. */
+const KILLED = new RegExp('worker process (\\d+) exited on signal (?:9|11)'
+    + '(?: \\(core dumped\\))?$'
+    + '|shared memory zone "[a-z_]+" was locked by (\\d+)$');
+
 const running = new Set();
 
 process.once('exit', () => running.forEach(child => child.kill('SIGTERM')));
@@ -30,10 +35,10 @@ export class Gateway {
     /**
      * `config(dir)` returns the inner part of the http block, `main` what
      * stands before it; `whole(dir)` is the text of a whole file instead.
-     * `module` false leaves the module out.
+     * `module` false leaves the module out, a path names another one.
      */
     constructor({ name, port, config, whole, main = '', workers = 2,
-                  module = true, debug = false }) {
+                  module = true, debug = false, connections = 1024 }) {
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), `oauth-e2e-${name}-`));
         fs.chmodSync(this.dir, 0o755);
 
@@ -42,7 +47,8 @@ export class Gateway {
         this.url = `http://127.0.0.1:${port}`;
         this.workers = workers;
         this.main = main;
-        this.module = module;
+        this.module = module === true ? MODULE : module;
+        this.connections = connections;
         this.level = debug ? 'debug' : 'info';
         this.store = path.join(this.dir, 'store');
         this.errorLog = path.join(this.dir, 'error.log');
@@ -62,7 +68,7 @@ export class Gateway {
 
 
     configure(config) {
-        const load = this.module && MODULE ? `load_module ${MODULE};` : '';
+        const load = this.module ? `load_module ${this.module};` : '';
         const user = process.getuid() === 0 ? 'user www-data;' : '';
         const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
             n => `    ${n}_temp_path ${this.dir}/temp/${n};`).join('\n');
@@ -76,7 +82,7 @@ error_log ${this.errorLog} ${this.level};
 ${this.main}
 
 events {
-    worker_connections 1024;
+    worker_connections ${this.connections};
 }
 
 http {
@@ -151,8 +157,13 @@ ${config(this.dir)}
     }
 
 
+    get master() {
+        return this.child?.pid;
+    }
+
+
     processes() {
-        const pid = this.child?.pid;
+        const pid = this.master;
 
         if (!pid) {
             return [];
@@ -175,7 +186,7 @@ ${config(this.dir)}
     async reload({ wait = true } = {}) {
         const old = new Set(this.workerPids());
 
-        this.child.kill('SIGHUP');
+        process.kill(this.master, 'SIGHUP');
 
         if (wait) {
             await until(() => {
@@ -188,9 +199,9 @@ ${config(this.dir)}
     }
 
 
-    killWorker(pid) {
+    killWorker(pid, signal = 'SIGKILL') {
         this.killed.add(pid);
-        process.kill(pid, 'SIGKILL');
+        process.kill(pid, signal);
     }
 
 
@@ -234,13 +245,11 @@ ${config(this.dir)}
             return [];
         }
 
-        const killed = [...this.killed].join('|');
-        const ours = new RegExp(
-            `(worker process (${killed}) exited on signal 9`
-            + `|shared memory zone "[a-z_]+" was locked by (${killed}))$`);
+        const ours = line => this.killed.has(Number(KILLED.exec(line)
+            ?.slice(1).find(Boolean)));
 
         return fs.readFileSync(this.errorLog, 'utf8').split('\n').filter(
-            l => /\[(crit|alert|emerg)\]/.test(l) && !ours.test(l));
+            l => /\[(crit|alert|emerg)\]/.test(l) && !ours(l));
     }
 
 
@@ -262,7 +271,7 @@ ${config(this.dir)}
         const roots = [this.errorLog, this.accessLog,
                        path.join(this.dir, 'stderr.log')];
 
-        if (this.module) {
+        if (this.module !== false) {
             roots.push(this.store);
         }
 
