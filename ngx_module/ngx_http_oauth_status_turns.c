@@ -16,6 +16,8 @@
 
 static ngx_int_t ngx_http_oauth_status_turns_run(
     ngx_http_oauth_status_turns_t *turns);
+static ngx_int_t ngx_http_oauth_status_turns_rows(
+    ngx_http_oauth_status_turns_t *turns);
 static ngx_int_t ngx_http_oauth_status_turns_wait(
     ngx_http_oauth_status_turns_t *turns);
 static void ngx_http_oauth_status_turns_event(ngx_event_t *ev);
@@ -73,6 +75,19 @@ ngx_http_oauth_status_turns(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_oauth_status_turns_run(ngx_http_oauth_status_turns_t *turns)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_oauth_status_turns_rows(turns);
+
+    /* sent, but the client takes it slowly: nginx sees to the rest */
+
+    return rc == NGX_AGAIN && turns->request->header_sent ? NGX_OK : rc;
+}
+
+
+static ngx_int_t
+ngx_http_oauth_status_turns_rows(ngx_http_oauth_status_turns_t *turns)
+{
     size_t      n;
     json_t     *items;
     ngx_int_t   rc;
@@ -86,6 +101,11 @@ ngx_http_oauth_status_turns_run(ngx_http_oauth_status_turns_t *turns)
                      items);
 
     n = json_array_size(items);
+
+    if (rc == NGX_AGAIN && turns->request->header_sent) {
+        json_decref(items);
+        return rc;
+    }
 
     if (rc == NGX_AGAIN && n
         && ngx_http_oauth_status_turns_add(turns, items) != NGX_OK)

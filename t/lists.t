@@ -132,6 +132,28 @@ GET /status/events : 200 | items.0.seq=1 | items.24.seq=25 | -items.25
 GET /status/events?limit=12&after=8 : 200 | items.0.seq=9 | items.11.seq=20 | -items.12 | next=20
 GET /status/slots : 200 | items.24.held=1 | -items.25 | next=null
 
+=== TEST: a page that a client takes slowly
+--- config
+        location = /token {
+            oauth_token_endpoint p;
+            proxy_pass http://provider;
+        }
+        location /status/ {
+            limit_rate 2k;
+            oauth_status;
+        }
+--- steps
+connect 1 u=u1
+connect 2 u=u2
+connect 3 u=u3
+connect 4 u=u4
+connect 5 u=u5
+connect 6 u=u6
+GET /status/connections : 200 | items.0.id=6 | items.5.id=1 | -items.6 | next=null
+GET /status/connections?limit=5 : 200 | items.0.id=6 | items.4.id=2 | -items.5 | next=2
+--- log_unlike
+header already sent
+
 === TEST: past its end is not live
 --- provider
     user                $oauth_response_user;
