@@ -214,8 +214,7 @@ static ledger_rc_t
 ledger_event_load(ledger_work_t *work, uint64_t id,
     ledger_connection_t *connection)
 {
-    ledger_rc_t     rc;
-    ledger_slice_t  encoded;
+    ledger_rc_t  rc;
 
     connection->id = 0;
 
@@ -223,13 +222,9 @@ ledger_event_load(ledger_work_t *work, uint64_t id,
         return LEDGER_OK;
     }
 
-    rc = ledger_store_connection(&work->view, id, &encoded);
+    rc = ledger_store_decoded(&work->view, id, connection);
 
-    if (rc != LEDGER_OK) {
-        return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
-    }
-
-    return ledger_connection_decode(encoded.data, encoded.len, connection);
+    return rc == LEDGER_NOT_FOUND ? LEDGER_OK : rc;
 }
 
 

@@ -25,6 +25,9 @@ static ledger_rc_t ledger_slots_one(ledger_view_t *view,
 static ledger_rc_t ledger_slots_members(ledger_view_t *view,
     const ledger_slot_query_t *query, const ledger_slot_id_t *id,
     ledger_slot_entry_t *entry, unsigned *looks);
+static ledger_rc_t ledger_slots_name(ledger_view_t *view,
+    const ledger_slot_id_t *id, const ledger_connection_t *connection,
+    ledger_slot_entry_t *entry);
 static ledger_rc_t ledger_slots_find(ledger_slot_entry_t *entry,
     const ledger_connection_t *connection, const ledger_slot_id_t *id);
 
@@ -57,8 +60,7 @@ ledger_slots(ledger_t *ledger, const ledger_slot_query_t *query,
 
     /* what a slot's rows lead to must be there */
 
-    return rc == LEDGER_NOT_FOUND || rc == LEDGER_VERSION ? LEDGER_CORRUPT
-                                                          : rc;
+    return rc == LEDGER_NOT_FOUND ? LEDGER_CORRUPT : rc;
 }
 
 
@@ -137,7 +139,6 @@ ledger_slots_members(ledger_view_t *view, const ledger_slot_query_t *query,
 {
     uint32_t             left;
     ledger_rc_t          rc;
-    ledger_slice_t       encoded;
     ledger_member_t      from, member;
     ledger_connection_t  connection;
 
@@ -147,12 +148,11 @@ ledger_slots_members(ledger_view_t *view, const ledger_slot_query_t *query,
         rc = ledger_store_member(view, LEDGER_MEMBERS, id, &from, &member);
 
         if (rc == LEDGER_OK) {
-            rc = ledger_store_connection(view, member.id, &encoded);
+            rc = ledger_store_decoded(view, member.id, &connection);
         }
 
-        if (rc == LEDGER_OK) {
-            rc = ledger_connection_decode(encoded.data, encoded.len,
-                                          &connection);
+        if (rc == LEDGER_OK && entry->len == 0) {
+            rc = ledger_slots_name(view, id, &connection, entry);
         }
 
         if (rc != LEDGER_OK) {
@@ -163,22 +163,6 @@ ledger_slots_members(ledger_view_t *view, const ledger_slot_query_t *query,
         from.id++;
         (*looks)++;
 
-        if (entry->len == 0) {
-            rc = ledger_slots_find(entry, &connection, id);
-
-            if (rc != LEDGER_OK) {
-                return rc;
-            }
-
-            entry->connection = malloc(encoded.len);
-            if (entry->connection == NULL) {
-                return LEDGER_NOMEM;
-            }
-
-            memcpy(entry->connection, encoded.data, encoded.len);
-            entry->len = encoded.len;
-        }
-
         if (ledger_connection_over(&connection, query->now)) {
             continue;
         }
@@ -187,6 +171,37 @@ ledger_slots_members(ledger_view_t *view, const ledger_slot_query_t *query,
             entry->oldest = connection.id;
         }
     }
+
+    return LEDGER_OK;
+}
+
+
+/* A member tells what its slot is for: its keys, and by which limit. */
+
+static ledger_rc_t
+ledger_slots_name(ledger_view_t *view, const ledger_slot_id_t *id,
+    const ledger_connection_t *connection, ledger_slot_entry_t *entry)
+{
+    ledger_rc_t     rc;
+    ledger_slice_t  encoded;
+
+    rc = ledger_slots_find(entry, connection, id);
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_store_connection(view, connection->id, &encoded);
+    }
+
+    if (rc != LEDGER_OK) {
+        return rc;
+    }
+
+    entry->connection = malloc(encoded.len);
+    if (entry->connection == NULL) {
+        return LEDGER_NOMEM;
+    }
+
+    memcpy(entry->connection, encoded.data, encoded.len);
+    entry->len = encoded.len;
 
     return LEDGER_OK;
 }
