@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # each is a function soak_NAME below
-soaks=(power io alloc kill fuzz module tsan valgrind leak)
+soaks=(power io alloc kill reload upgrade fuzz module tsan valgrind leak)
 
 
 usage() {
@@ -22,6 +22,9 @@ status 1 if it found anything.
   io               a disk that fails, in each way, at each call in turn
   alloc            no memory, at each allocation in turn
   kill [KILLS]     SIGKILL of random workers under load (default 10000)
+  reload [RELOADS] reloads under load (default 200)
+  upgrade [UPGRADES]
+                   upgrades of the binary under load (default 50)
   fuzz [RUNS]      each fuzz target of the core (default 20000000 inputs)
   module [REQUESTS]
                    random requests to a gateway under ASan and UBSan (default
@@ -57,6 +60,16 @@ soak_io() {
 
 soak_alloc() {
     "$root/util/fault.sh" alloc long
+}
+
+
+soak_reload() {
+    end_to_end reload.test.js E2E_RELOADS="${1:-200}"
+}
+
+
+soak_upgrade() {
+    end_to_end upgrade.test.js E2E_UPGRADES="${1:-50}"
 }
 
 
