@@ -155,6 +155,7 @@ $refused->('not packed, but said to be', $type->($of_form, 'Content-Encoding: gz
 $passes->('without a grant', $type->($of_form, 'Content-Encoding: gzip'), Compress::Zlib::memGzip($harmless));
 $passes->('a bomb', $type->('application/json', 'Content-Encoding: gzip'), Compress::Zlib::memGzip('{"a":"' . '0' x 10_000_000 . '"}'));
 $passes->('damaged', $type->('application/json', 'Content-Encoding: gzip'), "\x1f\x8b\x08junk");
+$passes->('another coding, which nobody looks into', $type->($of_form, 'Content-Encoding: br'), "\x0b\x19\x80" . $form);
 $passes->('nothing', $type->('application/json', 'Content-Encoding: gzip'), '');
 
 === TEST: UTF-16 and UTF-32, with a mark or without
