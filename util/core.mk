@@ -41,6 +41,11 @@ CFLAGS := -std=c11 -g -Wall -Wextra -Wconversion -Werror $(FLAGS_$(VARIANT)) \
     -I ngx_module/ledger -I t/unit -I t/fault -MMD -MP
 LIBS := -llmdb -ljansson -lcrypto -lz -lpthread
 
+# this one makes its records as a unit test does
+LEDGER := $(OUT)/t/fuzz/fuzz_ledger
+$(LEDGER): $(call objects,t/unit/oracle.c t/unit/scene.c)
+$(LEDGER): LIBS += -lcmocka
+
 # cmocka's macros convert between integer types
 $(OUT)/t/%.o: CFLAGS += -Wno-conversion -Wno-sign-conversion
 

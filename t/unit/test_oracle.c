@@ -34,6 +34,8 @@
 
 typedef struct {
     uint64_t           random;
+    const uint8_t     *choices;          /* NULL: by "random" */
+    size_t             nchoices;
     uint64_t           seed;
     ledger_ms_t        now;
     ledger_token_id_t  tokens[TOKENS_MAX];
@@ -64,9 +66,33 @@ static uint64_t  contested, explained, returned;
 static uint64_t  aliases, strangers;
 
 
+/* The next of the choices that were given; 0 where they have ended. */
+
+static unsigned
+chosen(world_t *w, unsigned sides)
+{
+    unsigned  n;
+
+    for (n = 0; w->nchoices; sides >>= 8) {
+        n = n << 8 | *w->choices++;
+        w->nchoices--;
+
+        if (sides <= 256) {
+            break;
+        }
+    }
+
+    return n;
+}
+
+
 static unsigned
 dice(world_t *w, unsigned sides)
 {
+    if (w->choices) {
+        return chosen(w, sides) % sides;
+    }
+
     /* xorshift64* */
 
     w->random ^= w->random >> 12;

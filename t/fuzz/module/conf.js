@@ -122,11 +122,13 @@ ${temp}
 
         location = /strict/token {
             oauth_token_endpoint strict;
+            proxy_read_timeout 60s;
             proxy_pass http://unix:${dir}/provider;
         }
 
         location /strict/ {
             oauth_guard strict;
+            proxy_read_timeout 60s;
             proxy_pass http://unix:${dir}/provider;
         }
 

@@ -80,7 +80,7 @@ export function http1(choice, requests) {
                                  choice.once(3) ? rough(choice, last)
                                                 : bytesOf(last)]);
 
-    if (!choice.once(5)) {
+    if (!choice.once(5) || bytes.length === 0) {
         return [bytes];
     }
 
