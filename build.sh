@@ -22,6 +22,7 @@ usage: ./build.sh COMMAND [ARGUMENT ...]
   bench   measure the gateway beside plain proxy_pass and alternatives
   fuzz    fuzz the core's parsers
   soak    the long forms of some tests
+  coverage  which lines and branches the unit tests take
   clean   remove what was built
 
 ./build.sh COMMAND --help tells more. BUILD_DIR names another directory than
@@ -235,6 +236,16 @@ cmd_bench() {
 }
 
 
+usage_coverage() {
+    exec "$root/util/coverage.sh" --help
+}
+
+
+cmd_coverage() {
+    exec "$root/util/coverage.sh" "$@"
+}
+
+
 usage_fuzz() {
     exec "$root/util/fuzz.sh" --help
 }
@@ -259,7 +270,7 @@ main() {
     local command=${1:---help}
 
     case $command in
-        deps|build|run|test|bench|fuzz|soak|clean) shift ;;
+        deps|build|run|test|bench|fuzz|soak|coverage|clean) shift ;;
         -h|--help|help) usage; exit ;;
         *) usage >&2; die "unknown command \"$command\"" ;;
     esac
