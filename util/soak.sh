@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # each is a function soak_NAME below
-soaks=(power io alloc kill reload upgrade fuzz module tsan valgrind leak)
+soaks=(power io alloc kill reload upgrade mixed fuzz module tsan valgrind leak)
 
 
 usage() {
@@ -25,6 +25,7 @@ status 1 if it found anything.
   reload [RELOADS] reloads under load (default 200)
   upgrade [UPGRADES]
                    upgrades of the binary under load (default 50)
+  mixed [MINUTES]  mixed load, with memory and descriptors watched (default 30)
   fuzz [RUNS]      each fuzz target of the core (default 20000000 inputs)
   module [REQUESTS]
                    random requests to a gateway under ASan and UBSan (default
@@ -70,6 +71,11 @@ soak_reload() {
 
 soak_upgrade() {
     end_to_end upgrade.test.js E2E_UPGRADES="${1:-50}"
+}
+
+
+soak_mixed() {
+    end_to_end mixed.test.js E2E_MIXED_SECONDS=$((${1:-30} * 60))
 }
 
 

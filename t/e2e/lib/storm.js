@@ -234,9 +234,9 @@ export class Storm {
     }
 
 
-    /** Looks at all that was answered, and ends everything. */
-    async finish() {
-        await Promise.all(this.lanes.map(lane => lane.audit()));
+    /** Looks at what each lane was answered, and ends everything. */
+    async finish({ audit = Infinity } = {}) {
+        await Promise.all(this.lanes.map(lane => lane.audit(audit)));
         this.violations.push(...this.provider.forgotten);
         await this.provider.close();
 
