@@ -242,8 +242,9 @@ export class Lane {
     async refreshAgain() {
         const { previous, current } = this;
 
+        /* what an answer that was lost has rotated is not the newest */
         if (!previous || Date.now() - current.at > REPLAY
-            || !this.truth.accessLives(current.access))
+            || !this.truth.refreshLives(current.refresh))
         {
             return;
         }
