@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # each is a function soak_NAME below
-soaks=(power io alloc kill reload upgrade mixed fuzz module tsan valgrind leak)
+soaks=(power io alloc kill reload upgrade stuck mixed fuzz module tsan valgrind leak)
 
 
 usage() {
@@ -25,6 +25,8 @@ status 1 if it found anything.
   reload [RELOADS] reloads under load (default 200)
   upgrade [UPGRADES]
                    upgrades of the binary under load (default 50)
+  stuck [WAITERS]  slow and stuck disk, writer and provider, and callers that
+                   wait for one refresh (default 10000)
   mixed [MINUTES]  mixed load, with memory and descriptors watched (default 30)
   fuzz [RUNS]      each fuzz target of the core (default 20000000 inputs)
   module [REQUESTS]
@@ -71,6 +73,11 @@ soak_reload() {
 
 soak_upgrade() {
     end_to_end upgrade.test.js E2E_UPGRADES="${1:-50}"
+}
+
+
+soak_stuck() {
+    end_to_end stuck.test.js E2E_STALL=5000 E2E_WAITERS="${1:-10000}"
 }
 
 

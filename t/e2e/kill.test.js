@@ -21,7 +21,7 @@ import { Random } from './lib/random.js';
 import { Storm } from './lib/storm.js';
 
 
-const KILLS = Number(process.env.E2E_KILLS ?? 300);
+const KILLS = Number(process.env.E2E_KILLS ?? 200);
 const WORKERS = 4;
 const LANES = 12;
 

@@ -14,7 +14,7 @@ import { Storm } from './lib/storm.js';
 import { Vitals } from './lib/vitals.js';
 
 
-const SECONDS = Number(process.env.E2E_MIXED_SECONDS ?? 8);
+const SECONDS = Number(process.env.E2E_MIXED_SECONDS ?? 6);
 const HALF = SECONDS / 2;
 
 /* of each half */
