@@ -65,7 +65,11 @@ $(OUT)/%.o: %.c util/core.mk
 	$(CC) $(CFLAGS) -c -o $@ $<
 
 $(call programs,$(UNIT)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE) $(HELP))
-	$(CC) -g $(LINK_$(VARIANT)) -o $@ $^ -lcmocka $(LIBS)
+	$(CC) -g $(LINK_$(VARIANT)) $(WRAP) -o $@ $^ -lcmocka $(LIBS)
+
+# it breaks the writer, to see that it would find out
+$(OUT)/t/unit/test_stale: WRAP := -Wl,--wrap=ledger_versions_touch \
+    -Wl,--wrap=ledger_store_commit
 
 $(call programs,$(BENCH)): $(OUT)/%: $(OUT)/%.o $(call objects,$(BENCH_HELP))
 

@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # each is a function soak_NAME below
-soaks=(power io alloc kill reload upgrade stuck mixed fuzz module tsan valgrind leak)
+soaks=(power io alloc kill reload upgrade stuck mixed fuzz module tsan valgrind leak stale)
 
 
 usage() {
@@ -37,6 +37,8 @@ status 1 if it found anything.
   valgrind [FILE ...]
                    unit tests and suites under memcheck
   leak [FILE ...]  suites, each request again and again
+  stale [SECONDS]  what guards remember: processes judge while others
+                   supersede and are killed (default 120)
 END
 }
 
@@ -115,6 +117,14 @@ soak_leak() {
 
 soak_kill() {
     end_to_end kill.test.js E2E_KILLS="${1:-10000}"
+}
+
+
+soak_stale() {
+    make -s -j "$(nproc)" -C "$root" -f util/core.mk BUILD="$build/core" \
+         "$build/core/plain/t/unit/test_stale"
+
+    "$build/core/plain/t/unit/test_stale" "${1:-120}"
 }
 
 

@@ -264,6 +264,51 @@ LEDGER_MUST_USE ledger_rc_t ledger_judge(ledger_t *ledger,
     const ledger_token_id_t *ids, size_t n, ledger_ms_t now,
     ledger_judgement_t *judgement);
 
+/* What a judgement of one token rests on, and the verdict. */
+
+typedef struct {
+    ledger_token_id_t     token;         /* the id that was found; unknown:
+                                            the first that was asked for */
+    uint64_t              connection;    /* 0: unknown, and nothing below */
+    ledger_ms_t           token_expires_at;
+    ledger_ms_t           rotated_at;    /* 0: not rotated */
+    ledger_ms_t           last_used_at;  /* of the connection */
+    ledger_ms_t           end;           /* see ledger_connection_end() */
+    ledger_slice_t        provider;
+    ledger_slice_t        encoded;       /* the connection, as it is stored */
+    uint8_t               verdict;       /* ledger_verdict_t */
+    uint8_t               kind;          /* ledger_token_kind_t */
+    uint8_t               state;         /* ledger_state_t */
+    unsigned              has_user:1;
+    unsigned              has_tenant:1;
+    unsigned              undecided:1;   /* superseded: mark, do not refuse */
+    unsigned              preceding:1;   /* rotated, and only one step ago */
+    unsigned              outdated:1;    /* below the access floor */
+    unsigned              revoked:1;     /* the token alone */
+    unsigned              dead:1;
+} ledger_look_t;
+
+
+/*
+ * ledger_look() judges as ledger_judge() does, and remembers under "token",
+ * the text, what the judgement rests on; ledger_recall() judges from that
+ * as of "now", without names and without the store.  What it tells is never
+ * older than the last commit that an answer can rest on, whichever process
+ * made it: see ledger_versions.h.  Not all can be remembered, and nothing is
+ * that is unknown.
+ *
+ * The texts themselves are not kept.  A ledger is asked with the names of
+ * one key ring only.  *look lives until the next call.
+ *
+ * LEDGER_OK; LEDGER_NOT_FOUND: not remembered; LEDGER_CORRUPT; LEDGER_IO.
+ */
+
+LEDGER_MUST_USE ledger_rc_t ledger_recall(ledger_t *ledger,
+    ledger_slice_t token, ledger_ms_t now, const ledger_look_t **look);
+LEDGER_MUST_USE ledger_rc_t ledger_look(ledger_t *ledger,
+    ledger_slice_t token, const ledger_token_id_t *ids, size_t n,
+    ledger_ms_t now, const ledger_look_t **look);
+
 /*
  * ledger_find() reads one connection by its id.  "buf" takes
  * LEDGER_CONNECTION_MAX bytes and must live as long as "connection" is used.

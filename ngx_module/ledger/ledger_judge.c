@@ -14,16 +14,13 @@
 #include <unistd.h>
 
 #include "ledger_connection.h"
-#include "ledger_store.h"
+#include "ledger_judge.h"
 
 
 static ledger_rc_t ledger_judge_token(ledger_view_t *view,
     const ledger_token_id_t *id, ledger_ms_t now,
     ledger_judgement_t *judgement);
-static void ledger_judge_verdict(const ledger_row_t *row, ledger_ms_t now,
-    ledger_judgement_t *judgement);
-static ledger_verdict_t ledger_judge_live(const ledger_row_t *row,
-    ledger_ms_t now, const ledger_connection_t *connection);
+static unsigned ledger_judge_over(ledger_ms_t end, ledger_ms_t now);
 static ledger_rc_t ledger_judge_read(ledger_view_t *view, uint64_t id,
     ledger_connection_t *connection, unsigned char *buf, size_t *len);
 static ledger_rc_t ledger_slot_read(ledger_view_t *view,
@@ -77,8 +74,9 @@ static ledger_rc_t
 ledger_judge_token(ledger_view_t *view, const ledger_token_id_t *id,
     ledger_ms_t now, ledger_judgement_t *judgement)
 {
-    ledger_rc_t   rc;
-    ledger_row_t  row;
+    ledger_rc_t    rc;
+    ledger_row_t   row;
+    ledger_look_t  look;
 
     rc = ledger_store_token(view, id, &row);
 
@@ -95,68 +93,80 @@ ledger_judge_token(ledger_view_t *view, const ledger_token_id_t *id,
         return rc;
     }
 
-    judgement->token = *id;
+    ledger_judge_rows(id, &row, &judgement->connection, &look);
 
-    ledger_judge_verdict(&row, now, judgement);
+    judgement->token = *id;
+    judgement->token_expires_at = look.token_expires_at;
+    judgement->rotated_at = look.rotated_at;
+    judgement->verdict = (uint8_t) ledger_judge_verdict(&look, now);
+    judgement->kind = look.kind;
+    judgement->undecided = look.undecided;
+    judgement->preceding = look.preceding;
 
     return LEDGER_OK;
 }
 
 
-static void
-ledger_judge_verdict(const ledger_row_t *row, ledger_ms_t now,
-    ledger_judgement_t *judgement)
+void
+ledger_judge_rows(const ledger_token_id_t *id, const ledger_row_t *row,
+    const ledger_connection_t *connection, ledger_look_t *look)
 {
-    ledger_verdict_t            verdict;
-    const ledger_connection_t  *c;
-
-    c = &judgement->connection;
-
-    if (row->revoked || c->state == LEDGER_REVOKED) {
-        verdict = LEDGER_VERDICT_REVOKED;
-
-    } else if (c->state == LEDGER_SUPERSEDED) {
-        verdict = LEDGER_VERDICT_SUPERSEDED;
-
-    } else if (c->state == LEDGER_BROKEN) {
-        verdict = LEDGER_VERDICT_BROKEN;
-
-    } else if (c->state == LEDGER_EXPIRED
-               || ledger_connection_over(c, now))
-    {
-        verdict = LEDGER_VERDICT_EXPIRED;
-
-    } else {
-        verdict = ledger_judge_live(row, now, c);
-    }
-
-    judgement->token_expires_at = row->expires_at;
-    judgement->rotated_at = row->rotated_at;
-    judgement->verdict = (uint8_t) verdict;
-    judgement->kind = row->kind;
-    judgement->undecided = c->undecided;
-    judgement->preceding = row->rotated_at != 0 && c->has_previous
-                           && memcmp(judgement->token.bytes,
-                                     c->previous.bytes,
-                                     LEDGER_TOKEN_ID_SIZE) == 0;
+    look->token = *id;
+    look->connection = connection->id;
+    look->token_expires_at = row->expires_at;
+    look->rotated_at = row->rotated_at;
+    look->last_used_at = connection->last_used_at;
+    look->end = ledger_connection_end(connection);
+    look->provider = connection->provider;
+    look->kind = row->kind;
+    look->state = connection->state;
+    look->has_user = connection->user.len != 0;
+    look->has_tenant = connection->tenant.len != 0;
+    look->undecided = connection->undecided;
+    look->preceding = row->rotated_at != 0 && connection->has_previous
+                      && ledger_token_id_equal(id, &connection->previous);
+    look->outdated = row->kind == LEDGER_ACCESS
+                     && row->sequence < connection->access_floor;
+    look->revoked = row->revoked;
+    look->dead = row->dead;
 }
 
 
-static ledger_verdict_t
-ledger_judge_live(const ledger_row_t *row, ledger_ms_t now,
-    const ledger_connection_t *connection)
+ledger_verdict_t
+ledger_judge_verdict(const ledger_look_t *look, ledger_ms_t now)
 {
-    if (row->rotated_at || (row->kind == LEDGER_ACCESS
-                            && row->sequence < connection->access_floor))
-    {
+    if (look->revoked || look->state == LEDGER_REVOKED) {
+        return LEDGER_VERDICT_REVOKED;
+    }
+
+    if (look->state == LEDGER_SUPERSEDED) {
+        return LEDGER_VERDICT_SUPERSEDED;
+    }
+
+    if (look->state == LEDGER_BROKEN) {
+        return LEDGER_VERDICT_BROKEN;
+    }
+
+    if (look->state == LEDGER_EXPIRED || ledger_judge_over(look->end, now)) {
+        return LEDGER_VERDICT_EXPIRED;
+    }
+
+    if (look->rotated_at || look->outdated) {
         return LEDGER_VERDICT_ROTATED;
     }
 
-    if (row->dead || (row->expires_at && row->expires_at <= now)) {
+    if (look->dead || ledger_judge_over(look->token_expires_at, now)) {
         return LEDGER_VERDICT_EXPIRED;
     }
 
     return LEDGER_VERDICT_ACTIVE;
+}
+
+
+static unsigned
+ledger_judge_over(ledger_ms_t end, ledger_ms_t now)
+{
+    return end != 0 && end <= now;
 }
 
 

@@ -175,6 +175,8 @@ ledger_store_write(ledger_t *ledger, ledger_view_t *view)
 
     view->ledger = ledger;
 
+    ledger_versions_begin(ledger->versions, mdb_txn_id(view->txn));
+
     return LEDGER_OK;
 }
 
@@ -182,11 +184,25 @@ ledger_store_write(ledger_t *ledger, ledger_view_t *view)
 ledger_rc_t
 ledger_store_commit(ledger_view_t *view)
 {
-    int  rc;
+    int           rc;
+    uint64_t      txn;
+    ledger_t     *ledger;
+    MDB_envinfo   info;
+
+    ledger = view->ledger;
+    txn = mdb_txn_id(view->txn);
+
+    ledger_versions_announce(ledger->versions, txn);
 
     rc = mdb_txn_commit(view->txn);
 
-    pthread_mutex_unlock(&view->ledger->writing);
+    /* LMDB does not commit what has changed nothing */
+
+    if (mdb_env_info(ledger->env, &info) != 0 || info.me_last_txnid < txn) {
+        ledger_versions_withdraw(ledger->versions, txn);
+    }
+
+    pthread_mutex_unlock(&ledger->writing);
 
     return ledger_store_rc(rc);
 }

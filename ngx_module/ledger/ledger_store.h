@@ -39,6 +39,7 @@
 
 #include "ledger.h"
 #include "ledger_place.h"
+#include "ledger_versions.h"
 
 
 #pragma GCC visibility push(hidden)
@@ -70,6 +71,8 @@ struct ledger_s {
     MDB_env              *env;
     MDB_txn              *reader;        /* reset between look-ups */
     struct ledger_work_s *work;          /* scratch of ledger_apply() */
+    struct ledger_cache_s *cache;        /* of the look-ups' thread */
+    ledger_versions_t    *versions;      /* NULL: nothing is remembered */
     MDB_dbi               tables[LEDGER_TABLES];
 
     pthread_mutex_t       writing;       /* held while a write runs */

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ledger_cache.h"
 #include "ledger_work.h"
 
 
@@ -112,6 +113,11 @@ ledger_open(ledger_t **ledger, const ledger_options_t *options)
 
     if (rc == LEDGER_OK) {
         rc = ledger_store_open_tables(l, options);
+    }
+
+    if (rc == LEDGER_OK) {
+        l->versions = ledger_versions_open(options->path);
+        rc = ledger_cache_create(&l->cache, l->versions);
     }
 
     if (rc == LEDGER_OK) {
@@ -400,6 +406,8 @@ ledger_close(ledger_t *ledger)
         mdb_env_close(ledger->env);
     }
 
+    ledger_cache_destroy(ledger->cache);
+    ledger_versions_close(ledger->versions);
     ledger_work_destroy(ledger->work);
     pthread_mutex_destroy(&ledger->writing);
     free(ledger);

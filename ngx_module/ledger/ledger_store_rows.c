@@ -30,6 +30,9 @@
 #define LEDGER_COUNT_SIZE       (1 + 8 * (LEDGER_EXPIRED + 1))
 
 
+static void ledger_store_touch(ledger_view_t *view, unsigned bucket);
+
+
 ledger_rc_t
 ledger_store_number(ledger_view_t *view, const char *name, uint64_t *value)
 {
@@ -104,6 +107,16 @@ ledger_store_token(ledger_view_t *view, const ledger_token_id_t *id,
 }
 
 
+/* Before a row changes that look-ups are remembered of. */
+
+static void
+ledger_store_touch(ledger_view_t *view, unsigned bucket)
+{
+    ledger_versions_touch(view->ledger->versions, bucket,
+                          mdb_txn_id(view->txn));
+}
+
+
 ledger_rc_t
 ledger_store_put_token(ledger_view_t *view, const ledger_token_id_t *id,
     const ledger_row_t *row)
@@ -127,6 +140,8 @@ ledger_store_put_token(ledger_view_t *view, const ledger_token_id_t *id,
     ledger_put_u8(&w, row->kind);
     ledger_put_u8(&w, flags);
 
+    ledger_store_touch(view, ledger_versions_of_token(id));
+
     return ledger_store_put(view, LEDGER_TOKENS, id->bytes,
                             LEDGER_TOKEN_ID_SIZE,
                             (ledger_slice_t) { buf, sizeof(buf) }, 0);
@@ -136,6 +151,8 @@ ledger_store_put_token(ledger_view_t *view, const ledger_token_id_t *id,
 ledger_rc_t
 ledger_store_delete_token(ledger_view_t *view, const ledger_token_id_t *id)
 {
+    ledger_store_touch(view, ledger_versions_of_token(id));
+
     return ledger_store_delete(view, LEDGER_TOKENS, id->bytes,
                                LEDGER_TOKEN_ID_SIZE);
 }
@@ -186,6 +203,8 @@ ledger_store_put_connection(ledger_view_t *view, uint64_t id,
 
     ledger_store_id_key(key, id);
 
+    ledger_store_touch(view, ledger_versions_of_connection(id));
+
     return ledger_store_put(view, LEDGER_CONNECTIONS, key, sizeof(key),
                             encoded, 0);
 }
@@ -197,6 +216,8 @@ ledger_store_delete_connection(ledger_view_t *view, uint64_t id)
     unsigned char  key[LEDGER_ID_KEY_SIZE];
 
     ledger_store_id_key(key, id);
+
+    ledger_store_touch(view, ledger_versions_of_connection(id));
 
     return ledger_store_delete(view, LEDGER_CONNECTIONS, key, sizeof(key));
 }

@@ -40,6 +40,7 @@ typedef struct {
 
 
 static void scene_fail(const char *what, const char *file, int line);
+static void scene_unlink(scene_t *scene, const char *name);
 static uint64_t scene_hash(uint64_t hash, MDB_val *value);
 static size_t scene_count(ledger_view_t *view, ledger_table_t table);
 static ledger_count_t *scene_counts(scene_counted_t *counted,
@@ -98,18 +99,25 @@ scene_create(uint64_t max_size)
 void
 scene_destroy(scene_t *scene)
 {
-    char  file[96];
-
     scene_close(scene);
     ledger_effects_free(&scene->effects);
 
-    snprintf(file, sizeof(file), "%s/data.mdb", scene->path);
-    (void) unlink(file);
-    snprintf(file, sizeof(file), "%s/lock.mdb", scene->path);
-    (void) unlink(file);
+    scene_unlink(scene, "data.mdb");
+    scene_unlink(scene, "lock.mdb");
+    scene_unlink(scene, "versions.map");
     (void) rmdir(scene->path);
 
     free(scene);
+}
+
+
+static void
+scene_unlink(scene_t *scene, const char *name)
+{
+    char  file[96];
+
+    snprintf(file, sizeof(file), "%s/%s", scene->path, name);
+    (void) unlink(file);
 }
 
 
@@ -180,7 +188,54 @@ scene_judge(scene_t *scene, const char *token, ledger_ms_t now)
     check(ledger_judge(scene->ledger, &id, 1, now, &scene->judgement)
           == LEDGER_OK);
 
+    scene_look(scene, &id, now, &scene->judgement);
+
     return scene->judgement.verdict;
+}
+
+
+/*
+ * Twice: the first look is remembered from an earlier call, or from none; the
+ * second from this one.
+ */
+
+void
+scene_look(scene_t *scene, const ledger_token_id_t *id, ledger_ms_t now,
+    const ledger_judgement_t *j)
+{
+    unsigned              i;
+    ledger_slice_t        text;
+    const ledger_look_t  *look;
+
+    text = (ledger_slice_t) { id->bytes, sizeof(id->bytes) };
+
+    for (i = 0; i < 2; i++) {
+
+        if (ledger_recall(scene->ledger, text, now, &look) != LEDGER_OK) {
+            check(ledger_look(scene->ledger, text, id, 1, now, &look)
+                  == LEDGER_OK);
+        }
+
+        check(look->verdict == j->verdict);
+        check(look->connection == j->connection.id);
+
+        if (look->connection == 0) {
+            continue;
+        }
+
+        check(ledger_token_id_equal(&look->token, &j->token));
+        check(look->token_expires_at == j->token_expires_at);
+        check(look->rotated_at == j->rotated_at);
+        check(look->last_used_at == j->connection.last_used_at);
+        check(look->kind == j->kind);
+        check(look->undecided == j->undecided);
+        check(look->preceding == j->preceding);
+        check(look->has_user == (j->connection.user.len != 0));
+        check(look->has_tenant == (j->connection.tenant.len != 0));
+        check(ledger_slice_equal(look->provider, j->connection.provider));
+        check(ledger_slice_equal(look->encoded,
+                                 (ledger_slice_t) { j->buf, j->len }));
+    }
 }
 
 

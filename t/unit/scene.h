@@ -55,6 +55,11 @@ const ledger_effect_t *scene_effect(const scene_t *scene,
 
 unsigned scene_judge(scene_t *scene, const char *token, ledger_ms_t now);
 
+/* That ledger_recall() and ledger_look() tell the same as "judgement". */
+
+void scene_look(scene_t *scene, const ledger_token_id_t *id, ledger_ms_t now,
+    const ledger_judgement_t *judgement);
+
 /* The connection that a token belongs to; 0: unknown. */
 
 uint64_t scene_owner(scene_t *scene, const char *token);

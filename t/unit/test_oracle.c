@@ -566,6 +566,7 @@ compare_token(world_t *w, const ledger_token_id_t *id, ledger_ms_t now)
     assert_int_equal(ledger_judge(w->scene->ledger, id, 1, now, a),
                      LEDGER_OK);
     oracle_judge(w->oracle, id, now, &b);
+    scene_look(w->scene, id, now, a);
 
     assert_int_equal(a->verdict, b.verdict);
 

@@ -171,6 +171,10 @@ test_modes(void **state)
     assert_int_equal(unlink(file), 0);
     sprintf(file, "%s/inner/lock.mdb", s->path);
     assert_int_equal(unlink(file), 0);
+    sprintf(file, "%s/inner/versions.map", s->path);
+    assert_int_equal(stat(file, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(unlink(file), 0);
     sprintf(file, "%s/inner", s->path);
     assert_int_equal(rmdir(file), 0);
 }
