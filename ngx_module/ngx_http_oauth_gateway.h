@@ -1220,6 +1220,9 @@ const char *ngx_http_oauth_store_error(ledger_rc_t rc);
  * and good until the next call.  "id" is the name that was found, or the
  * one under the first key.  NULL: the ledger cannot be read.
  *
+ * ngx_http_oauth_store_look() does the same for what comes on every call:
+ * it tells less, and mostly from memory.
+ *
  * ngx_http_oauth_store_name() names a token of an answer: as it was named
  * before, if it was, so that a token that is repeated after a change of keys
  * is known.  *key is the id of that key.  NGX_OK or NGX_ERROR.
@@ -1227,6 +1230,7 @@ const char *ngx_http_oauth_store_error(ledger_rc_t rc);
 
 const ledger_judgement_t *ngx_http_oauth_store_judge(ngx_str_t *token,
     ledger_token_id_t *id);
+const ledger_look_t *ngx_http_oauth_store_look(ngx_str_t *token);
 ngx_int_t ngx_http_oauth_store_name(ngx_str_t *token, ledger_token_id_t *id,
     uint32_t *key);
 

@@ -489,27 +489,28 @@ ngx_int_t
 ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ngx_str_t *token)
 {
-    const ledger_judgement_t  *j;
+    const ledger_look_t  *look;
 
-    j = ngx_http_oauth_store_judge(token, &ctx->token);
-    if (j == NULL) {
+    look = ngx_http_oauth_store_look(token);
+    if (look == NULL) {
         return NGX_ERROR;
     }
 
+    ctx->token = look->token;
     ctx->named = 1;
-    ctx->verdict = j->verdict;
-    ctx->kind = j->kind;
+    ctx->verdict = look->verdict;
+    ctx->kind = look->kind;
     ctx->rotated_at = 0;
     ctx->undecided = 0;
     ctx->connection = NULL;
     ngx_str_null(&ctx->raw);
 
-    if (j->verdict == LEDGER_VERDICT_UNKNOWN) {
+    if (look->verdict == LEDGER_VERDICT_UNKNOWN) {
         return NGX_OK;
     }
 
-    if (j->connection.provider.len != ctx->provider->name.len
-        || ngx_memcmp(j->connection.provider.data, ctx->provider->name.data,
+    if (look->provider.len != ctx->provider->name.len
+        || ngx_memcmp(look->provider.data, ctx->provider->name.data,
                       ctx->provider->name.len)
            != 0)
     {
@@ -519,25 +520,25 @@ ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
         return NGX_OK;
     }
 
-    ctx->undecided = j->undecided;
-    ctx->rotated_at = j->rotated_at;
-    ctx->token_expires_at = j->token_expires_at;
-    ctx->connection_id = j->connection.id;
+    ctx->undecided = look->undecided;
+    ctx->rotated_at = look->rotated_at;
+    ctx->token_expires_at = look->token_expires_at;
+    ctx->connection_id = look->connection;
 
-    ctx->use_due = (j->verdict == LEDGER_VERDICT_ACTIVE
-                    && j->connection.last_used_at + NGX_HTTP_OAUTH_USE_EVERY
+    ctx->use_due = (look->verdict == LEDGER_VERDICT_ACTIVE
+                    && look->last_used_at + NGX_HTTP_OAUTH_USE_EVERY
                        <= ngx_http_oauth_now());
 
-    ctx->late = ((j->connection.user.len == 0 && ctx->provider->user)
-                 || (j->connection.tenant.len == 0 && ctx->provider->tenant));
+    ctx->late = ((!look->has_user && ctx->provider->user)
+                 || (!look->has_tenant && ctx->provider->tenant));
 
-    ctx->raw.data = ngx_pnalloc(r->pool, j->len);
+    ctx->raw.data = ngx_pnalloc(r->pool, look->encoded.len);
     if (ctx->raw.data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(ctx->raw.data, j->buf, j->len);
-    ctx->raw.len = j->len;
+    ngx_memcpy(ctx->raw.data, look->encoded.data, look->encoded.len);
+    ctx->raw.len = look->encoded.len;
 
     return NGX_OK;
 }

@@ -160,6 +160,39 @@ ngx_http_oauth_store_judge(ngx_str_t *token, ledger_token_id_t *id)
 }
 
 
+const ledger_look_t *
+ngx_http_oauth_store_look(ngx_str_t *token)
+{
+    size_t                   n;
+    ledger_ms_t              now;
+    ledger_slice_t           text;
+    ledger_token_id_t        ids[LEDGER_KEYS_MAX];
+    const ledger_look_t     *look;
+    ngx_http_oauth_store_t  *store;
+
+    store = &ngx_http_oauth_worker_store;
+
+    if (store->ledger == NULL) {
+        return NULL;
+    }
+
+    now = ngx_http_oauth_now();
+    text = ngx_http_oauth_slice(token);
+
+    if (ledger_recall(store->ledger, text, now, &look) == LEDGER_OK) {
+        return look;
+    }
+
+    if (ledger_keyring_names(store->mcf->keyring, text, ids, &n) != LEDGER_OK
+        || ledger_look(store->ledger, text, ids, n, now, &look) != LEDGER_OK)
+    {
+        return NULL;
+    }
+
+    return look;
+}
+
+
 ngx_int_t
 ngx_http_oauth_store_name(ngx_str_t *token, ledger_token_id_t *id,
     uint32_t *key)
