@@ -7,14 +7,28 @@
 #include "ngx_http_oauth_gateway.h"
 
 
+/*
+ * States that are kept for the next requests.  One has 1 KB, for which nginx
+ * would have to get another block of memory for many calls.
+ */
+#define NGX_HTTP_OAUTH_CTX_SPARE  256
+
+
 typedef struct {
     ngx_http_oauth_ctx_t  *ctx;
 } ngx_http_oauth_cleanup_t;
 
 
+static ngx_http_oauth_ctx_t *ngx_http_oauth_ctx_get(ngx_http_request_t *r);
 static void ngx_http_oauth_ctx_cleanup(void *data);
+static void ngx_http_oauth_ctx_put(ngx_http_oauth_ctx_t *ctx);
 static u_char *ngx_http_oauth_mask_handler(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
+
+
+static ngx_http_oauth_ctx_t  *ngx_http_oauth_ctx_spare[
+                                                   NGX_HTTP_OAUTH_CTX_SPARE];
+static ngx_uint_t             ngx_http_oauth_ctx_nspare;
 
 
 ngx_http_oauth_ctx_t *
@@ -62,13 +76,13 @@ ngx_http_oauth_ctx_make(ngx_http_request_t *r)
         return ctx;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_oauth_ctx_t));
-    if (ctx == NULL) {
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_oauth_cleanup_t));
+    if (cln == NULL) {
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_oauth_cleanup_t));
-    if (cln == NULL) {
+    ctx = ngx_http_oauth_ctx_get(r);
+    if (ctx == NULL) {
         return NULL;
     }
 
@@ -81,6 +95,19 @@ ngx_http_oauth_ctx_make(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_oauth_gateway_module);
 
     return ctx;
+}
+
+
+/* All zero but "room". */
+
+static ngx_http_oauth_ctx_t *
+ngx_http_oauth_ctx_get(ngx_http_request_t *r)
+{
+    if (ngx_http_oauth_ctx_nspare) {
+        return ngx_http_oauth_ctx_spare[--ngx_http_oauth_ctx_nspare];
+    }
+
+    return ngx_calloc(sizeof(ngx_http_oauth_ctx_t), r->connection->log);
 }
 
 
@@ -112,6 +139,52 @@ ngx_http_oauth_ctx_cleanup(void *data)
     if (ctx->body.len) {
         ngx_explicit_memzero(ctx->body.data, ctx->body.len);
     }
+
+    ngx_http_oauth_ctx_put(ctx);
+}
+
+
+static void
+ngx_http_oauth_ctx_put(ngx_http_oauth_ctx_t *ctx)
+{
+    /* what is in "room" is nothing without "raw" */
+
+    ngx_memzero(ctx, offsetof(ngx_http_oauth_ctx_t, room));
+
+#ifndef __SANITIZE_ADDRESS__
+    if (ngx_http_oauth_ctx_nspare < NGX_HTTP_OAUTH_CTX_SPARE) {
+        ngx_http_oauth_ctx_spare[ngx_http_oauth_ctx_nspare++] = ctx;
+        return;
+    }
+#endif
+
+    /* a sanitizer sees who still has it */
+
+    ngx_free(ctx);
+}
+
+
+ngx_int_t
+ngx_http_oauth_ctx_raw(ngx_http_oauth_ctx_t *ctx,
+    const ledger_slice_t *encoded)
+{
+    /* a second one: variables still point into the first */
+
+    if (ctx->roomed || encoded->len > NGX_HTTP_OAUTH_CTX_ROOM) {
+        ctx->raw.data = ngx_pnalloc(ctx->request->pool, encoded->len);
+        if (ctx->raw.data == NULL) {
+            return NGX_ERROR;
+        }
+
+    } else {
+        ctx->raw.data = ctx->room;
+        ctx->roomed = 1;
+    }
+
+    ngx_memcpy(ctx->raw.data, encoded->data, encoded->len);
+    ctx->raw.len = encoded->len;
+
+    return NGX_OK;
 }
 
 

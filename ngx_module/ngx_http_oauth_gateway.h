@@ -320,6 +320,10 @@ typedef struct {
 } ngx_http_oauth_claim_t;
 
 
+/* Most connections take less in their stored form. */
+#define NGX_HTTP_OAUTH_CTX_ROOM  480
+
+
 /*
  * The state of a request.  One for the whole life of it: an internal
  * redirect (error_page, X-Accel-Redirect) clears the contexts of modules,
@@ -428,6 +432,9 @@ typedef struct {
     unsigned                       peek_on:1;
     unsigned                       page_due:1;
     unsigned                       page_sent:1;
+    unsigned                       roomed:1;   /* "room" is taken */
+
+    u_char                         room[NGX_HTTP_OAUTH_CTX_ROOM];  /* for raw */
 } ngx_http_oauth_ctx_t;
 
 
@@ -444,10 +451,16 @@ extern ngx_module_t  ngx_http_oauth_gateway_module;
 ngx_http_oauth_ctx_t *ngx_http_oauth_ctx(ngx_http_request_t *r);
 ngx_http_oauth_ctx_t *ngx_http_oauth_ctx_make(ngx_http_request_t *r);
 
-/* The connection that the token belongs to; all zero if there is none. */
+/*
+ * The connection that the token belongs to, of the stored form in "raw"; all
+ * zero if there is none.  ngx_http_oauth_ctx_raw() copies it there: NGX_OK
+ * or NGX_ERROR.
+ */
 
 const ledger_connection_t *ngx_http_oauth_connection(
     ngx_http_oauth_ctx_t *ctx);
+ngx_int_t ngx_http_oauth_ctx_raw(ngx_http_oauth_ctx_t *ctx,
+    const ledger_slice_t *encoded);
 
 /*
  * ngx_http_oauth_mask_errors() keeps the query string out of the error log;
@@ -999,12 +1012,12 @@ ngx_int_t ngx_http_oauth_guard_answer(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx);
 
 /*
- * Looks a token up and fills the state's verdict and connection.  NGX_OK;
- * NGX_ERROR: the ledger cannot be read.
+ * Looks a token up and fills the state's verdict, as of "now", and
+ * connection.  NGX_OK; NGX_ERROR: the ledger cannot be read.
  */
 
 ngx_int_t ngx_http_oauth_guard_judge(ngx_http_request_t *r,
-    ngx_http_oauth_ctx_t *ctx, ngx_str_t *token);
+    ngx_http_oauth_ctx_t *ctx, ngx_str_t *token, ledger_ms_t now);
 
 
 /* ngx_http_oauth_check.c: the same decision for another proxy's call */
@@ -1230,7 +1243,8 @@ const char *ngx_http_oauth_store_error(ledger_rc_t rc);
 
 const ledger_judgement_t *ngx_http_oauth_store_judge(ngx_str_t *token,
     ledger_token_id_t *id);
-const ledger_look_t *ngx_http_oauth_store_look(ngx_str_t *token);
+const ledger_look_t *ngx_http_oauth_store_look(ngx_str_t *token,
+    ledger_ms_t now);
 ngx_int_t ngx_http_oauth_store_name(ngx_str_t *token, ledger_token_id_t *id,
     uint32_t *key);
 

@@ -210,7 +210,9 @@ ngx_http_oauth_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_oauth_gateway_module);
 
-    if (ctx == NULL) {
+    if (ctx == NULL
+        || !(ctx->page_sent || ctx->holding || ctx->copying))
+    {
         return ngx_http_next_body_filter(r, in);
     }
 

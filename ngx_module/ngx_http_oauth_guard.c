@@ -113,7 +113,7 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK && token.len
-        && ngx_http_oauth_guard_judge(r, ctx, &token) != NGX_OK)
+        && ngx_http_oauth_guard_judge(r, ctx, &token, ctx->sent_at) != NGX_OK)
     {
         /* what cannot be looked up is unknown, and passes with a mark */
         ctx->verdict = LEDGER_VERDICT_UNKNOWN;
@@ -487,11 +487,11 @@ ngx_http_oauth_guard_malformed(ngx_http_oauth_ctx_t *ctx, const char *reason)
 
 ngx_int_t
 ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
-    ngx_str_t *token)
+    ngx_str_t *token, ledger_ms_t now)
 {
     const ledger_look_t  *look;
 
-    look = ngx_http_oauth_store_look(token);
+    look = ngx_http_oauth_store_look(token, now);
     if (look == NULL) {
         return NGX_ERROR;
     }
@@ -526,21 +526,12 @@ ngx_http_oauth_guard_judge(ngx_http_request_t *r, ngx_http_oauth_ctx_t *ctx,
     ctx->connection_id = look->connection;
 
     ctx->use_due = (look->verdict == LEDGER_VERDICT_ACTIVE
-                    && look->last_used_at + NGX_HTTP_OAUTH_USE_EVERY
-                       <= ngx_http_oauth_now());
+                    && look->last_used_at + NGX_HTTP_OAUTH_USE_EVERY <= now);
 
     ctx->late = ((!look->has_user && ctx->provider->user)
                  || (!look->has_tenant && ctx->provider->tenant));
 
-    ctx->raw.data = ngx_pnalloc(r->pool, look->encoded.len);
-    if (ctx->raw.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ctx->raw.data, look->encoded.data, look->encoded.len);
-    ctx->raw.len = look->encoded.len;
-
-    return NGX_OK;
+    return ngx_http_oauth_ctx_raw(ctx, &look->encoded);
 }
 
 

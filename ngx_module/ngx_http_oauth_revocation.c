@@ -89,7 +89,9 @@ ngx_http_oauth_revocation_content(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (token.len && ngx_http_oauth_guard_judge(r, ctx, &token) != NGX_OK)
+        if (token.len
+            && ngx_http_oauth_guard_judge(r, ctx, &token, ngx_http_oauth_now())
+               != NGX_OK)
         {
             ctx->unrecorded = 1;
         }

@@ -161,10 +161,9 @@ ngx_http_oauth_store_judge(ngx_str_t *token, ledger_token_id_t *id)
 
 
 const ledger_look_t *
-ngx_http_oauth_store_look(ngx_str_t *token)
+ngx_http_oauth_store_look(ngx_str_t *token, ledger_ms_t now)
 {
     size_t                   n;
-    ledger_ms_t              now;
     ledger_slice_t           text;
     ledger_token_id_t        ids[LEDGER_KEYS_MAX];
     const ledger_look_t     *look;
@@ -176,7 +175,6 @@ ngx_http_oauth_store_look(ngx_str_t *token)
         return NULL;
     }
 
-    now = ngx_http_oauth_now();
     text = ngx_http_oauth_slice(token);
 
     if (ledger_recall(store->ledger, text, now, &look) == LEDGER_OK) {

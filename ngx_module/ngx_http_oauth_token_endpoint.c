@@ -311,7 +311,8 @@ ngx_http_oauth_token_presented(ngx_http_request_t *r,
 
     /* without a ledger it is unknown, and so is refused or marked below */
 
-    (void) ngx_http_oauth_guard_judge(r, ctx, &ctx->presented);
+    (void) ngx_http_oauth_guard_judge(r, ctx, &ctx->presented,
+                                      ngx_http_oauth_now());
 
     if (ctx->verdict != LEDGER_VERDICT_UNKNOWN
         && ctx->kind != LEDGER_REFRESH)
