@@ -18,7 +18,8 @@ Installs what it needs, builds, and measures on this machine, against plain
 proxy_pass in the same nginx:
 
   instructions  instructions per guarded request, by callgrind; fails when
-                the guard adds 2 % more than bench/instructions.txt says
+                the guard adds more than bench/instructions.txt says, by 0.5 %
+                of a plain request
   guard         requests per second, CPU time per request and latency, by the
                 number of tokens, their popularity, and workers
   alternatives  the same beside auth_request, a Lua shared dictionary, Lua
