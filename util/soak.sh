@@ -7,7 +7,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # each is a function soak_NAME below
-soaks=(power io alloc kill reload upgrade stuck mixed fuzz module tsan valgrind leak stale)
+soaks=(power io alloc kill reload upgrade stuck mixed
+       fuzz module tsan valgrind leak stale)
 
 
 usage() {
