@@ -573,7 +573,7 @@ stage_valgrind() {
 
     for program in $programs; do
         case ${program##*/} in
-            test_oracle) set -- 7 3 200 ;;
+            test_oracle) set -- 20240229 60 120 ;;
             test_meetings) set -- 7 20 ;;
             test_threads) set -- 60 2 ;;
             *) set -- ;;

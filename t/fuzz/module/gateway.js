@@ -31,8 +31,10 @@ export class Gateway {
             ...process.env,
             ASAN_OPTIONS: `malloc_context_size=40:log_path=${this.report}`,
             UBSAN_OPTIONS: `print_stacktrace=1:log_path=${this.report}`,
-            TSAN_OPTIONS: `log_path=${this.report}:exitcode=0`,
-            LSAN_OPTIONS: `suppressions=${this.suppressions}:exitcode=0`
+            TSAN_OPTIONS: `log_path=${this.report}:exitcode=0:`
+                + `suppressions=${this.suppressions}/tsan.txt`,
+            LSAN_OPTIONS: `suppressions=${this.suppressions}/lsan.txt`
+                + ':exitcode=0'
                 + ':print_suppressions=0',
         };
 

@@ -46,7 +46,7 @@ const seed = Number(options.seed);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const gateway = new Gateway({ nginx: options.nginx, dir: options.dir,
                               workers: Number(options.workers),
-                              suppressions: path.join(root, 'util/lsan.txt') });
+                              suppressions: path.join(root, 'util') });
 
 const tally = { requests: 0, answers: 0, connections: 0, good: 0, refused: 0 };
 const ids = { last: 300, superseded: new Set() };
