@@ -15,6 +15,10 @@
 
 static ngx_http_upstream_conf_t *ngx_http_oauth_upstream_conf(
     ngx_conf_t *cf);
+#if (NGX_HTTP_SSL)
+static ngx_uint_t ngx_http_oauth_upstream_https(
+    const ngx_http_upstream_conf_t *u);
+#endif
 static char *ngx_http_oauth_upstream_refuse(ngx_conf_t *cf,
     const ngx_http_oauth_provider_t *provider, const char *directive,
     const char *what);
@@ -71,7 +75,7 @@ ngx_http_oauth_upstream_check(ngx_conf_t *cf,
                         "scheme is");
     }
 
-    if (u->ssl && !u->ssl_verify) {
+    if (ngx_http_oauth_upstream_https(u) && !u->ssl_verify) {
         return ngx_http_oauth_upstream_refuse(cf, provider, directive,
                         "the provider's certificate is not verified: set "
                         "\"proxy_ssl_verify on\" and "
@@ -94,6 +98,24 @@ ngx_http_oauth_upstream_check(ngx_conf_t *cf,
 
     return NGX_CONF_OK;
 }
+
+
+#if (NGX_HTTP_SSL)
+
+/*
+ * In nginx 1.26 "ssl" is there for each scheme; only https makes its
+ * context.  A location that inherits all of "proxy_ssl_..." shares it with
+ * others that do: then one of them goes to https unverified, and this one
+ * may be told to verify though it does not.
+ */
+
+static ngx_uint_t
+ngx_http_oauth_upstream_https(const ngx_http_upstream_conf_t *u)
+{
+    return u->ssl && u->ssl->ctx;
+}
+
+#endif
 
 
 static ngx_http_upstream_conf_t *
