@@ -290,9 +290,10 @@ ngx_http_oauth_store_check(ngx_conf_t *cf, ngx_http_oauth_main_conf_t *mcf)
 
     if (ledger_check_library(&version) != LEDGER_OK) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "the oauth gateway does not run with LMDB %s: 0.9.26 to "
-                      "0.9.31 lose their locks at every reload and 1.0 has "
-                      "another file format", version);
+                      "the oauth gateway needs LMDB 0.9.24, 0.9.25, or 0.9.32 "
+                      "and newer of the 0.9 series, but runs with \"%s\": "
+                      "0.9.26 to 0.9.31 lose their locks at every reload, and "
+                      "1.0 has another file format", version);
         return NGX_CONF_ERROR;
     }
 

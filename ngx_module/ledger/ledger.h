@@ -178,9 +178,10 @@ typedef struct {
 /*
  * ledger_check_library() tells whether the LMDB library that we run with
  * is safe under nginx: 0.9.26 to 0.9.31 destroy the shared locks when any
- * process closes the environment (ITS#9278, reverted by ITS#10095), and
- * 1.0 has another file format.  The answer for such a version is
- * LEDGER_VERSION, and *version says which it is.
+ * process closes the environment (ITS#9278, reverted by ITS#10095), what
+ * is older than 0.9.24 is not tested, and 1.0, which calls itself 0.9.70
+ * before its release, has another file format.  The answer for such a
+ * version is LEDGER_VERSION, and *version says which it is.
  */
 
 LEDGER_MUST_USE ledger_rc_t ledger_check_library(const char **version);

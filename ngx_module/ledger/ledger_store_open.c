@@ -76,7 +76,8 @@ ledger_check_library(const char **version)
         return LEDGER_VERSION;
     }
 
-    return patch >= 26 && patch <= 31 ? LEDGER_VERSION : LEDGER_OK;
+    return patch == 24 || patch == 25 || (patch >= 32 && patch < 70)
+           ? LEDGER_OK : LEDGER_VERSION;
 }
 
 
