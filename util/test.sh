@@ -5,9 +5,11 @@
 set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$root/util/versions.sh"
 
 stages=(style core unit threads fuzz build symbols docs conf run t hup asan
-        module static config fault e2e)
+        module static config lmdb fault e2e)
+nginx_stages=(symbols t hup asan static e2e)
 
 # not run unless named: ./build.sh soak runs them
 long_stages=(tsan valgrind leak)
@@ -26,7 +28,7 @@ failed_all=0
 
 usage() {
     cat <<'END'
-usage: ./build.sh test [STAGE ...]
+usage: ./build.sh test [--nginx=VERSION | --lmdb=VERSION] [STAGE ...]
 
 Installs what the tests need and runs all stages, or those named:
 
@@ -49,6 +51,7 @@ Installs what the tests need and runs all stages, or those named:
            MODULE_SECONDS (default 20) from MODULE_SEED (default: a new one)
   static   --add-module into nginx's source tree, with clang
   config   what the config script refuses
+  lmdb     which LMDB libraries the module refuses
   fault    power loss, disks that fail, no memory
   e2e      real OAuth servers and clients
 
@@ -58,6 +61,11 @@ Of these only those that are named:
   valgrind unit tests, and the suites T_FILES, under memcheck
   leak     the suites T_FILES, each request again and again, for memory that
            grows
+
+With another nginx (symbols and t, or those stages named that build no other)
+or another LMDB (unit, lmdb and t, or those named) everything is built from
+Debian's source in build/nginx-VERSION/ or build/lmdb-VERSION/. VERSION is a
+number or its start (1.26), "sid", or a directory with a source tree.
 
 Logs are left in build/test/. The last line counts all: "N passed, N failed".
 END
@@ -430,7 +438,7 @@ refusal_only() {
 source_fetch() {
     local version candidate
 
-    if [ -e "$(source_dir)/configure" ]; then
+    if [ -d "$(source_dir)/auto" ]; then
         return
     fi
 
@@ -474,9 +482,9 @@ static_configure() {
     mkdir -p "$dir"
     cd "$(source_dir)"
     . "$nginx_dev/conf_flags"
-    ./configure --with-cc="$cc" --with-cc-opt="$cflags" \
-                --with-ld-opt="$ldflags" "${NGX_CONF_FLAGS[@]}" \
-                --builddir="$dir/objs" --add-module="$root"
+    "$(configure_path)" --with-cc="$cc" --with-cc-opt="$cflags" \
+        --with-ld-opt="$ldflags" "${NGX_CONF_FLAGS[@]}" \
+        --builddir="$dir/objs" --add-module="$root"
     static_inputs "$@" >"$dir/inputs"
 }
 
@@ -489,6 +497,11 @@ static_make() {
 
 source_dir() {
     local version
+
+    if [ -n "$nginx_tree" ]; then
+        printf '%s\n' "$nginx_tree"
+        return
+    fi
 
     version=$(dpkg-query -W -f '${Version}' nginx-dev)
     printf '%s\n' "${source_tree:-$sources/$version}"
@@ -783,7 +796,7 @@ promtool_download() {
 
 
 source_deps() {
-    if [ -e "$(source_dir)/configure" ]; then
+    if [ -d "$(source_dir)/auto" ]; then
         return
     fi
 
@@ -850,20 +863,51 @@ node_deps() {
 }
 
 
-main() {
-    local stage
+# the stages that another version is tried with when none is named
+version_stages() {
+    if [ -n "$1" ]; then
+        echo symbols t
+    elif lmdb_bad "$lmdb_version"; then
+        echo lmdb
+    else
+        echo unit lmdb t
+    fi
+}
 
-    case ${1:-} in
-        -h|--help) usage; exit ;;
-    esac
+
+main() {
+    local stage other_nginx= other_lmdb=
+
+    while [[ ${1:-} == -* ]]; do
+        case $1 in
+            -h|--help) usage; exit ;;
+            --nginx=?*) other_nginx=${1#*=} ;;
+            --lmdb=?*) other_lmdb=${1#*=} ;;
+            *) die "unknown option \"$1\", see ./build.sh test --help" ;;
+        esac
+        shift
+    done
 
     for stage; do
         [[ " ${stages[*]} ${long_stages[*]} " == *" $stage "* ]] \
             || die "unknown stage \"$stage\", see ./build.sh test --help"
+
+        [[ -z $other_nginx || " ${nginx_stages[*]} " == *" $stage "* ]] \
+            || die "\"$stage\" knows no other nginx"
     done
 
-    if [ $# = 0 ]; then
+    if [ -n "$other_lmdb" ]; then
+        lmdb_use "$other_lmdb"
+    fi
+
+    if [ -n "$other_nginx" ]; then
+        nginx_use "$other_nginx"
+    fi
+
+    if [ $# = 0 ] && [ -z "$other_nginx$other_lmdb" ]; then
         set -- "${stages[@]}"
+    elif [ $# = 0 ]; then
+        set -- $(version_stages "$other_nginx")
     fi
 
     mkdir -p "$logs"
