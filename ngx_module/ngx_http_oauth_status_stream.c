@@ -69,9 +69,12 @@ ngx_http_oauth_status_stream(ngx_http_request_t *r, const uint64_t *after)
     uint64_t   from;
     ngx_int_t  rc;
 
-    if (ngx_http_oauth_streams.n >= NGX_HTTP_OAUTH_STREAMS_MAX
-        || ngx_exiting)
-    {
+    /*
+     * Not so of a worker that exits: a refusal ends a browser's stream for
+     * good.  One that begins and ends at once is taken up elsewhere.
+     */
+
+    if (ngx_http_oauth_streams.n >= NGX_HTTP_OAUTH_STREAMS_MAX) {
         return ngx_http_oauth_status_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                          "too-many-streams",
                          "There are too many streams already",
