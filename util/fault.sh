@@ -126,9 +126,9 @@ power_run() {
 
     grep -hv ' images, ' "$out"/power.? | head -n 20 | sed 's/^/# /' || true
     cat "$out"/power.? | awk '
-        / images, / { n += $1; l += $3; c += $5; w += $7; u += $10; s++ }
+        / images, / { n += $1; l += $3; c += $5; w += $7; s++ }
         END { printf "# %d stores, %d images: %d lost, %d corrupt; %d were " \
-                     "written to, %d had no store yet\n", s, n, l, c, w, u }'
+                     "written to\n", s, n, l, c, w }'
 
     return $status
 }

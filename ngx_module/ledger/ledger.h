@@ -196,6 +196,9 @@ LEDGER_MUST_USE ledger_rc_t ledger_check_library(const char **version);
  * "keys" does not hold; LEDGER_CORRUPT; LEDGER_FULL; LEDGER_IO (errno is
  * set); LEDGER_NOMEM.
  *
+ * With "create" a store whose making was broken off, by a full disk or a
+ * power loss, is made anew: nothing can have been recorded in it.
+ *
  * Stale readers of dead processes are cleared here and in every sweep.
  */
 

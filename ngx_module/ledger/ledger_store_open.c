@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ledger_birth.h"
 #include "ledger_cache.h"
 #include "ledger_work.h"
 
@@ -45,6 +46,8 @@
 
 static ledger_rc_t ledger_store_prepare(const ledger_options_t *options);
 static ledger_rc_t ledger_store_open_env(ledger_t *ledger,
+    const ledger_options_t *options);
+static ledger_rc_t ledger_store_begin_anew(ledger_t *ledger,
     const ledger_options_t *options);
 static ledger_rc_t ledger_store_try_env(ledger_t *ledger,
     const ledger_options_t *options);
@@ -187,6 +190,10 @@ ledger_store_open_env(ledger_t *ledger, const ledger_options_t *options)
         }
 
         rc = ledger_store_try_env(ledger, options);
+
+        if (rc == LEDGER_CORRUPT && options->create) {
+            rc = ledger_store_begin_anew(ledger, options);
+        }
     }
 
     if (rc == LEDGER_OK) {
@@ -194,6 +201,22 @@ ledger_store_open_env(ledger_t *ledger, const ledger_options_t *options)
     }
 
     return rc;
+}
+
+
+/* A store that was never finished holds nothing that could be lost. */
+
+static ledger_rc_t
+ledger_store_begin_anew(ledger_t *ledger, const ledger_options_t *options)
+{
+    ledger_rc_t  rc;
+
+    mdb_env_close(ledger->env);
+    ledger->env = NULL;
+
+    rc = ledger_birth_undo(options->path);
+
+    return rc == LEDGER_OK ? ledger_store_try_env(ledger, options) : rc;
 }
 
 
@@ -299,7 +322,16 @@ ledger_store_create_tables(ledger_t *ledger)
     ledger_rc_t    rc;
     ledger_view_t  view;
 
-    rc = ledger_store_write(ledger, &view);
+    /*
+     * LMDB does not flush the two pages that it begins with: without them a
+     * power loss during the first commit leaves a store that is damaged.
+     */
+
+    rc = ledger_store_rc(mdb_env_sync(ledger->env, 1));
+
+    if (rc == LEDGER_OK) {
+        rc = ledger_store_write(ledger, &view);
+    }
 
     if (rc != LEDGER_OK) {
         return rc;

@@ -139,6 +139,39 @@ test('a worker starts on a disk that fails', { timeout: 120000 }, async t => {
 });
 
 
+test('a first start on a disk that fails', { timeout: 300000 }, async t => {
+    const world = await World.make({ name: 'first', ports: port });
+
+    for (const error of LONG ? [EIO, ENOSPC, SHORT] : [SHORT]) {
+        let n = 1;
+
+        for (; n < NTH_MAX; n++) {
+            await world.startAnew({ calls: OPEN | TRUNCATE | WRITE | SYNC,
+                                    nth: n, error, on: true });
+
+            const failed = world.control.get('failed');
+            const flagged = await world.connect('/flagged');
+
+            assert.equal(flagged.status, 200, JSON.stringify(flagged));
+            world.control.disarm();
+            await world.recovered();
+            await world.check();
+
+            if (failed === 0) {
+                break;
+            }
+        }
+
+        t.diagnostic(`${WORDS[error]}: ${n - 1} calls failed in turn`);
+        assert.ok(n > 5 && n < NTH_MAX);
+    }
+
+    t.diagnostic(`back after ${world.slowest.toFixed()} ms at most`);
+    assert.ok(world.slowest <= BACK, `back after ${world.slowest} ms`);
+    await world.finish(ALARMS);
+});
+
+
 test('the disk is full', { timeout: 120000 }, async t => {
     let disk = null;
     const world = await World.make({

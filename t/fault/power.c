@@ -80,8 +80,8 @@ main(int argc, char **argv)
                 &tally);
 
     printf("%" PRIu64 " images, %" PRIu64 " lost, %" PRIu64 " corrupt, %"
-           PRIu64 " written to, %" PRIu64 " unborn\n", tally.images,
-           tally.lost, tally.corrupt, tally.written, tally.unborn);
+           PRIu64 " written to\n", tally.images, tally.lost, tally.corrupt,
+           tally.written);
 
     return tally.lost || tally.corrupt;
 }

@@ -37,8 +37,6 @@ typedef enum {
 
 typedef struct {
     uint64_t              images;
-    uint64_t              unborn;        /* before the store was made, and it
-                                            could not be opened */
     uint64_t              written;       /* images that took another record */
     uint64_t              lost;          /* an acknowledged record is not in
                                             it */

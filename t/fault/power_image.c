@@ -39,7 +39,6 @@
 typedef enum {
     PENDING = 0,
     GOOD,
-    UNBORN,
     LOST,
     CORRUPT
 } outcome_t;
@@ -487,7 +486,6 @@ read_images(check_t *check, uint64_t end)
             return;
         }
 
-        shared->tally.unborn += outcome == UNBORN;
         shared->tally.images++;
         shared->outcome = GOOD;
         shared->next++;
@@ -572,7 +570,12 @@ read_image(check_t *check, uint64_t number)
     acknowledged = check->acknowledged;
 
     if (ledger_open(&scene->ledger, &scene->options) != LEDGER_OK) {
-        return acknowledged < 0 ? UNBORN : CORRUPT;
+        return CORRUPT;
+    }
+
+    if (acknowledged < 0) {
+        /* opening it may have made the tables */
+        check->whole = 1;
     }
 
     hash = scene_dump(scene, 1);

@@ -64,12 +64,21 @@ export class World {
         const control = path.join(world.gateway.dir, 'control');
 
         world.control = new Control(control);
-        await world.gateway.start({
-            shell: `export LD_PRELOAD=${SHIM} FAULT_CONTROL=${control} `
-                   + `FAULT_DIR=${world.gateway.store}`,
-        });
+        world.shell = `export LD_PRELOAD=${SHIM} FAULT_CONTROL=${control} `
+                      + `FAULT_DIR=${world.gateway.store}`;
+        await world.gateway.start(world);
 
         return world;
+    }
+
+
+    /** Forgets all, and starts as if it were the first time. */
+    async startAnew(fault) {
+        await this.gateway.stop();
+        fs.rmSync(this.gateway.store, { recursive: true });
+        this.given = [];
+        this.control.arm(fault);
+        await this.gateway.start(this);
     }
 
 

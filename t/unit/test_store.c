@@ -344,6 +344,72 @@ test_not_a_store(void **state)
 }
 
 
+static void
+write_file(const void *bytes, size_t len)
+{
+    int   fd;
+    char  file[96];
+
+    sprintf(file, "%s/data.mdb", s->path);
+    fd = open(file, O_WRONLY|O_TRUNC);
+    assert_true(fd != -1);
+    assert_int_equal(write(fd, bytes, len), len);
+    close(fd);
+}
+
+
+static off_t
+file_size(void)
+{
+    char         file[96];
+    struct stat  st;
+
+    sprintf(file, "%s/data.mdb", s->path);
+    assert_int_equal(stat(file, &st), 0);
+
+    return st.st_size;
+}
+
+
+/* No larger than the two pages that come first: it is made anew. */
+
+static void
+test_unfinished(void **state)
+{
+    size_t  i, page;
+    char    text[4 * 4096 + 1];
+
+    (void) state;
+
+    page = (size_t) sysconf(_SC_PAGESIZE);
+    assert_true(2 * page < sizeof(text));
+    memset(text, 0, sizeof(text));
+
+    const size_t  sizes[] = { 1, page / 2, page, 2 * page - 1, 2 * page };
+
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        scene_close(s);
+        write_file(text, sizes[i]);
+
+        assert_int_equal(reopen(), LEDGER_OK);
+        assert_int_equal(apply_rc(numbered(1)), LEDGER_OK);
+        assert_int_equal(reopen(), LEDGER_OK);
+        assert_int_equal(verdict_of(1), LEDGER_VERDICT_ACTIVE);
+    }
+
+    scene_close(s);
+    write_file(text, 2 * page + 1);
+    assert_int_equal(reopen(), LEDGER_CORRUPT);
+    assert_int_equal(file_size(), 2 * page + 1);
+
+    write_file(text, page);
+    s->options.create = 0;
+    assert_int_equal(reopen(), LEDGER_CORRUPT);
+    assert_int_equal(file_size(), page);
+    s->options.create = 1;
+}
+
+
 /* Full */
 
 
@@ -842,6 +908,52 @@ hold_a_reader(void)
 }
 
 
+/* While another process has it open it is left alone. */
+
+static void
+test_unfinished_elsewhere(void **state)
+{
+    int           fd, status;
+    char          file[96], text[16];
+    pid_t         pid;
+    struct flock  lock;
+
+    (void) state;
+
+    scene_close(s);
+    memset(text, 0, sizeof(text));
+    write_file(text, sizeof(text));
+    open_pipes();
+
+    pid = fork();
+    assert_true(pid != -1);
+
+    if (pid == 0) {
+        sprintf(file, "%s/lock.mdb", s->path);
+        fd = open(file, O_RDWR);
+
+        memset(&lock, 0, sizeof(lock));
+        lock.l_type = F_RDLCK;
+        lock.l_whence = SEEK_SET;
+        lock.l_len = 1;
+
+        say(to_parent[1], fcntl(fd, F_SETLK, &lock) == 0);
+        (void) pause();
+        _exit(0);
+    }
+
+    assert_int_equal(hear(to_parent[0]), 1);
+    assert_int_equal(reopen(), LEDGER_BUSY);
+    assert_int_equal(file_size(), sizeof(text));
+
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(reopen(), LEDGER_OK);
+
+    close_pipes();
+}
+
+
 static void
 test_stale_reader(void **state)
 {
@@ -1159,6 +1271,8 @@ main(void)
         story(test_keys),
         story(test_format),
         story(test_not_a_store),
+        story(test_unfinished),
+        story(test_unfinished_elsewhere),
         story(test_full_map),
         story(test_full_disk),
         story(test_damaged_rows),
