@@ -4,7 +4,7 @@
 #   media types      a form or JSON under another name, in two fields, in none,
 #                    or as a part of multipart/form-data: refused
 #   methods          PUT, PATCH, DELETE, and fields that override it: refused
-#   packed           gzip, deflate: looked into; another coding: told afterwards
+#   packed           gzip, deflate: looked into; another coding: passes
 #   character sets   UTF-16, UTF-32, byte order marks: refused
 #   JSON             duplicate names, deep nesting beside it, an odd member
 #                    before it, a cut: refused
