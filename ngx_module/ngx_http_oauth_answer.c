@@ -4,7 +4,10 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_answer.h"
+#include "ngx_http_oauth_ctx.h"
+
+#include "ledger_inflate.h"
 
 
 #define NGX_HTTP_OAUTH_ANSWER_START  4096

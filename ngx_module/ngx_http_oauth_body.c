@@ -4,7 +4,12 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_body.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_token_endpoint.h"
+
+#include "ledger_grant.h"
 
 
 #define NGX_HTTP_OAUTH_BODY_START  4096

@@ -4,7 +4,16 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_answer.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_exchange.h"
+#include "ngx_http_oauth_flight.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_heal.h"
+#include "ngx_http_oauth_replay.h"
+#include "ngx_http_oauth_revocation.h"
+#include "ngx_http_oauth_store.h"
 
 
 static ngx_uint_t ngx_http_oauth_capture_wanted(ngx_http_request_t *r,

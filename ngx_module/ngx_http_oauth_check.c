@@ -4,7 +4,12 @@
  */
 
 
+#include "ngx_http_oauth_guard.h"
 #include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_value.h"
 
 
 ngx_int_t

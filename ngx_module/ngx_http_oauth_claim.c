@@ -4,7 +4,9 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_takeover.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_flight.h"
 
 
 static ngx_int_t ngx_http_oauth_claim_names(ngx_http_request_t *r,

@@ -4,7 +4,10 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_counters.h"
+#include "ngx_http_oauth_report.h"
 
 
 /* How long a worker that exits waits for the disk before it asks again. */

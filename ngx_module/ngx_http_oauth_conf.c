@@ -5,6 +5,11 @@
 
 
 #include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_heal.h"
+#include "ngx_http_oauth_provider.h"
+#include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_upstream.h"
+#include "ngx_http_oauth_value.h"
 
 
 static void ngx_http_oauth_merge_mode(ngx_http_oauth_mode_t *conf,

@@ -5,6 +5,10 @@
 
 
 #include "ngx_http_oauth_counters.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_provider.h"
+#include "ngx_http_oauth_store.h"
 
 
 typedef struct {

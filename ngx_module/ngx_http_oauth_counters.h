@@ -12,7 +12,7 @@
 #define _NGX_HTTP_OAUTH_COUNTERS_H_INCLUDED_
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_ctx.h"
 
 
 /*
@@ -108,6 +108,26 @@ ngx_http_oauth_totals_t *ngx_http_oauth_totals(void);
 const char *ngx_http_oauth_grant_word(ngx_uint_t grant);
 const char *ngx_http_oauth_outcome_word(ngx_uint_t outcome);
 const char *ngx_http_oauth_missing_word(ngx_uint_t missing);
+
+
+ngx_int_t ngx_http_oauth_count_zone(ngx_conf_t *cf,
+    ngx_http_oauth_main_conf_t *mcf);
+void ngx_http_oauth_count_init_process(ngx_http_oauth_main_conf_t *mcf);
+
+/* The log phase, and what the guard has decided of a call. */
+
+ngx_int_t ngx_http_oauth_count_handler(ngx_http_request_t *r);
+void ngx_http_oauth_count_judged(ngx_http_request_t *r,
+    ngx_http_oauth_ctx_t *ctx);
+
+/*
+ * Commits: how long one took that is durable, what it changed, and how many
+ * records are lost for which no request waits.
+ */
+
+void ngx_http_oauth_count_commit(ngx_uint_t us);
+void ngx_http_oauth_count_effects(const ledger_effects_t *effects);
+void ngx_http_oauth_count_lost(ngx_uint_t n);
 
 
 #endif /* _NGX_HTTP_OAUTH_COUNTERS_H_INCLUDED_ */

@@ -4,7 +4,11 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_flight.h"
+#include "ngx_http_oauth_heal.h"
+#include "ngx_http_oauth_late.h"
+#include "ngx_http_oauth_store.h"
 
 
 /*

@@ -5,7 +5,12 @@
 
 
 #include "ngx_http_oauth_detail.h"
+#include "ngx_http_oauth_body.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_facts.h"
 #include "ngx_http_oauth_problem.h"
+#include "ngx_http_oauth_provider.h"
 #include "ngx_http_oauth_text.h"
 
 

@@ -4,7 +4,13 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_exchange.h"
+#include "ngx_http_oauth_answer.h"
+#include "ngx_http_oauth_body.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_value.h"
 
 
 /* Later than this no token lives; guards the arithmetic. */

@@ -5,7 +5,10 @@
 
 
 #include "ngx_http_oauth_facts.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
 #include "ngx_http_oauth_problem.h"
+#include "ngx_http_oauth_store.h"
 
 
 static ngx_int_t ngx_http_oauth_facts_holder(ngx_http_oauth_facts_t *f);

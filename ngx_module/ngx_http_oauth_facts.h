@@ -53,4 +53,12 @@ ngx_int_t ngx_http_oauth_facts_find(ngx_http_request_t *r, ledger_t *ledger,
     uint64_t id, ledger_connection_t **connection);
 
 
+/*
+ * Whether a slot of the connection is contested (R7): 1, or 0 also where
+ * that is not known.
+ */
+
+ngx_uint_t ngx_http_oauth_contested(ngx_http_oauth_ctx_t *ctx);
+
+
 #endif /* _NGX_HTTP_OAUTH_FACTS_H_INCLUDED_ */

@@ -4,7 +4,23 @@
  */
 
 
+#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_answer.h"
+#include "ngx_http_oauth_body.h"
 #include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_counters.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_guard.h"
+#include "ngx_http_oauth_heal.h"
+#include "ngx_http_oauth_late.h"
+#include "ngx_http_oauth_members.h"
+#include "ngx_http_oauth_provider.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_revocation.h"
+#include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_token_endpoint.h"
+#include "ngx_http_oauth_variables.h"
 
 
 static ngx_int_t ngx_http_oauth_header_filter(ngx_http_request_t *r);

@@ -4,7 +4,20 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_guard.h"
+#include "ngx_http_oauth_body.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_counters.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_heal.h"
+#include "ngx_http_oauth_late.h"
+#include "ngx_http_oauth_problem.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_takeover.h"
+#include "ngx_http_oauth_token_endpoint.h"
+#include "ngx_http_oauth_value.h"
 
 
 /* The core keeps last_used_at to the hour: no more is written. */

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_header.h"
 
 
 static ngx_table_elt_t *ngx_http_oauth_header_next(ngx_list_t *list,

@@ -4,7 +4,16 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_heal.h"
+#include "ngx_http_oauth_body.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_exchange.h"
+#include "ngx_http_oauth_flight.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_replay.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_takeover.h"
 
 
 /*

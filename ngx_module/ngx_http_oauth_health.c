@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_store.h"
 
 
 static json_t *ngx_http_oauth_health_store(ngx_uint_t writable);

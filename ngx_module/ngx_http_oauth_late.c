@@ -4,7 +4,12 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_late.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_exchange.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_value.h"
 
 
 static ngx_int_t ngx_http_oauth_late_value(ngx_http_request_t *r,

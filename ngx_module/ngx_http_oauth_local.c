@@ -4,7 +4,8 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_ctx.h"
 
 
 static void ngx_http_oauth_local_type(ngx_http_request_t *r, ngx_str_t *type);

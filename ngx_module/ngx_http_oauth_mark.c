@@ -4,9 +4,16 @@
  */
 
 
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
 #include "ngx_http_oauth_facts.h"
+#include "ngx_http_oauth_header.h"
 #include "ngx_http_oauth_problem.h"
+#include "ngx_http_oauth_report.h"
+#include "ngx_http_oauth_store.h"
 #include "ngx_http_oauth_text.h"
+#include "ngx_http_oauth_variables.h"
 
 
 #define NGX_HTTP_OAUTH_MARK  "OAuth-Connection-Status"

@@ -4,8 +4,10 @@
  */
 
 
-#include "ngx_http_oauth_variables.h"
+#include "ngx_http_oauth_members.h"
+#include "ngx_http_oauth_ctx.h"
 #include "ngx_http_oauth_secret.h"
+#include "ngx_http_oauth_variables.h"
 
 
 /* One oauth_json variable. */

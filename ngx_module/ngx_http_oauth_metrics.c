@@ -4,9 +4,15 @@
  */
 
 
-#include "ngx_http_oauth_counters.h"
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_counters.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_store.h"
 #include "ngx_http_oauth_text.h"
+#include "ngx_http_oauth_variables.h"
 
 
 /*

@@ -4,7 +4,11 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_report.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_provider.h"
+#include "ngx_http_oauth_store.h"
 
 
 /* The same event of one connection is told this often, with its count. */

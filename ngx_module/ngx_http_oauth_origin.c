@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_oauth_origin.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_header.h"
 #include "ngx_http_oauth_status.h"
 
 

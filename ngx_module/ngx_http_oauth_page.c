@@ -11,6 +11,11 @@
  */
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_provider.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_store.h"
 
 #include <openssl/evp.h>
 

@@ -4,7 +4,15 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_body.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_value.h"
+
+#include "ledger_grant.h"
+#include "ledger_inflate.h"
 
 
 static ngx_int_t ngx_http_oauth_peek_file(ngx_http_request_t *r,

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_oauth_problem.h"
+#include "ngx_http_oauth_ctx.h"
 
 
 /* Indexed by ngx_http_oauth_problem_e. */

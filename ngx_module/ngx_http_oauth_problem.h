@@ -32,4 +32,9 @@ ngx_uint_t ngx_http_oauth_problem_of(ngx_http_oauth_ctx_t *ctx);
 ngx_uint_t ngx_http_oauth_problem_ended(ngx_uint_t problem);
 
 
+/* Its word, for logs and documents alike; empty for 0. */
+
+const ngx_str_t *ngx_http_oauth_problem_word(ngx_uint_t problem);
+
+
 #endif /* _NGX_HTTP_OAUTH_PROBLEM_H_INCLUDED_ */

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_oauth_provider.h"
+#include "ngx_http_oauth_conf.h"
 
 
 typedef struct {

@@ -59,4 +59,19 @@ char *ngx_http_oauth_provider_flag(ngx_conf_t *cf,
     ngx_http_oauth_provider_t *p, size_t offset, ngx_uint_t again);
 
 
+/* "contact" and "link" stand in every refusal. */
+#define NGX_HTTP_OAUTH_TEXT_MAX     1024
+
+
+char *ngx_http_oauth_provider_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_http_oauth_provider_t *ngx_http_oauth_provider_find(
+    ngx_http_oauth_main_conf_t *mcf, ngx_str_t *name);
+
+
+/* The word of a limit's key; empty for a variable. */
+
+ngx_str_t *ngx_http_oauth_limit_word(ngx_uint_t kind);
+
+
 #endif /* _NGX_HTTP_OAUTH_PROVIDER_H_INCLUDED_ */

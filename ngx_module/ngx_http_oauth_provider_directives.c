@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_oauth_provider.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_value.h"
 
 
 static char *ngx_http_oauth_provider_limit_key(ngx_conf_t *cf,

@@ -4,10 +4,17 @@
  */
 
 
-#include "ngx_http_oauth_document.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
 #include "ngx_http_oauth_detail.h"
+#include "ngx_http_oauth_document.h"
+#include "ngx_http_oauth_facts.h"
+#include "ngx_http_oauth_header.h"
 #include "ngx_http_oauth_problem.h"
+#include "ngx_http_oauth_report.h"
 #include "ngx_http_oauth_text.h"
+#include "ngx_http_oauth_value.h"
 
 
 /* Header fields of proxies and clients stay readable up to here. */

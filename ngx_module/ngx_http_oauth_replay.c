@@ -4,7 +4,17 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_replay.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_exchange.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_heal.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_report.h"
+#include "ngx_http_oauth_store.h"
+
+#include "ledger_seal.h"
 
 
 /* With "replay 0" those who wait for a flight still get its answer. */

@@ -4,7 +4,8 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_report.h"
+#include "ngx_http_oauth_store.h"
 
 
 typedef struct {

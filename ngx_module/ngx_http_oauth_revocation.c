@@ -4,7 +4,13 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_revocation.h"
+#include "ngx_http_oauth_body.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_guard.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_token_endpoint.h"
 
 
 static ngx_int_t ngx_http_oauth_revocation_content(ngx_http_request_t *r);

@@ -5,6 +5,9 @@
 
 
 #include "ngx_http_oauth_secret.h"
+#include "ngx_http_oauth_ctx.h"
+
+#include "ledger_json.h"
 
 
 /*

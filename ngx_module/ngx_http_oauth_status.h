@@ -14,6 +14,10 @@
 
 #include "ngx_http_oauth_gateway.h"
 
+#include <jansson.h>
+
+#include "ledger_connection.h"
+
 
 /* ngx_http_oauth_status.c: from a request to a resource */
 
@@ -249,6 +253,27 @@ ngx_int_t ngx_http_oauth_status_reinstate(ngx_http_request_t *r);
 ngx_int_t ngx_http_oauth_page_init(ngx_conf_t *cf,
     ngx_http_oauth_main_conf_t *mcf);
 ngx_int_t ngx_http_oauth_page_handler(ngx_http_request_t *r);
+
+
+char *ngx_http_oauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * ngx_http_oauth_status_merged() keeps the names of the server, and takes
+ * down that a location may be written to, NGX_OK or NGX_ERROR;
+ * ngx_http_oauth_status_check() warns of those that can be reached from
+ * outside of this machine.
+ */
+
+ngx_int_t ngx_http_oauth_status_merged(ngx_conf_t *cf,
+    ngx_http_oauth_loc_conf_t *lcf);
+void ngx_http_oauth_status_check(ngx_conf_t *cf,
+    ngx_http_oauth_main_conf_t *mcf);
+
+
+/* ngx_http_oauth_metrics.c and ngx_http_oauth_health.c: for monitoring */
+
+ngx_int_t ngx_http_oauth_metrics_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_oauth_health_handler(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_OAUTH_STATUS_H_INCLUDED_ */

@@ -4,7 +4,8 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_conf.h"
 
 
 /* A location that may be written to, and its server. */

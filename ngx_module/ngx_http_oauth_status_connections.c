@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_store.h"
 
 
 typedef struct {

@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_store.h"
 
 
 static ngx_int_t ngx_http_oauth_status_event_turn(

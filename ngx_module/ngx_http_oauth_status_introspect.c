@@ -5,6 +5,11 @@
 
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_body.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_token_endpoint.h"
+#include "ngx_http_oauth_variables.h"
 
 
 static ngx_int_t ngx_http_oauth_status_token(ngx_http_request_t *r,

@@ -5,7 +5,12 @@
 
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_provider.h"
+#include "ngx_http_oauth_store.h"
 #include "ngx_http_oauth_text.h"
+
+#include "ledger_connection.h"
 
 
 static json_t *ngx_http_oauth_status_origin(const ledger_connection_t *c);

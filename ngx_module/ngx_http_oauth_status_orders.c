@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_store.h"
 
 
 /* An order on its way to the disk. */

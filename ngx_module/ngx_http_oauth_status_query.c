@@ -6,6 +6,8 @@
 
 #include "ngx_http_oauth_status.h"
 
+#include "ledger_message.h"
+
 
 #define NGX_HTTP_OAUTH_STATUS_LIMIT      100
 #define NGX_HTTP_OAUTH_STATUS_LIMIT_MAX  1000

@@ -5,7 +5,10 @@
 
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_store.h"
 
+#include "ledger_place.h"
 #include "ledger_slots.h"
 
 

@@ -10,6 +10,8 @@
  */
 
 #include "ngx_http_oauth_status.h"
+#include "ngx_http_oauth_header.h"
+#include "ngx_http_oauth_store.h"
 
 
 #define NGX_HTTP_OAUTH_STREAMS_MAX        64

@@ -4,7 +4,11 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_counters.h"
+#include "ngx_http_oauth_flight.h"
+#include "ngx_http_oauth_report.h"
 
 #include <sys/mman.h>
 

@@ -4,7 +4,9 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_heal.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_header.h"
 
 
 static ngx_int_t ngx_http_oauth_swap_in(ngx_http_request_t *r,

@@ -30,4 +30,11 @@ u_char *ngx_http_oauth_ascii(u_char *p, ngx_str_t *text, size_t max,
     ngx_uint_t quote);
 
 
+/* RFC 3339, UTC, milliseconds: "2026-11-22T17:48:29.000Z". */
+
+#define NGX_HTTP_OAUTH_TIME_LEN  (sizeof("2026-11-22T17:48:29.000Z") - 1)
+
+u_char *ngx_http_oauth_time(u_char *p, ledger_ms_t at);
+
+
 #endif /* _NGX_HTTP_OAUTH_TEXT_H_INCLUDED_ */

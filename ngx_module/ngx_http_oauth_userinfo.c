@@ -4,7 +4,10 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_late.h"
+#include "ngx_http_oauth_answer.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
 
 
 static ngx_uint_t ngx_http_oauth_userinfo_whole(ngx_http_request_t *r);

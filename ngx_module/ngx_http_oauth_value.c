@@ -4,7 +4,9 @@
  */
 
 
-#include "ngx_http_oauth_gateway.h"
+#include "ngx_http_oauth_value.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
 
 
 static ngx_uint_t ngx_http_oauth_value_computed(ngx_http_variable_t *v,

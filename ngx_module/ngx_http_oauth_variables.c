@@ -5,6 +5,12 @@
 
 
 #include "ngx_http_oauth_variables.h"
+#include "ngx_http_oauth_conf.h"
+#include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_facts.h"
+#include "ngx_http_oauth_refusal.h"
+#include "ngx_http_oauth_store.h"
+#include "ngx_http_oauth_text.h"
 
 
 /* The same identity, once of the exchange, once of the connection. */

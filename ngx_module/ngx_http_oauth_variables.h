@@ -32,4 +32,12 @@ ngx_int_t ngx_http_oauth_member_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 
+ngx_int_t ngx_http_oauth_variables_add(ngx_conf_t *cf);
+
+/* The word of a verdict or an action; empty for 0. */
+
+ngx_str_t *ngx_http_oauth_verdict_word(ngx_uint_t verdict);
+ngx_str_t *ngx_http_oauth_action_word(ngx_uint_t action);
+
+
 #endif /* _NGX_HTTP_OAUTH_VARIABLES_H_INCLUDED_ */
