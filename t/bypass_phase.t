@@ -2,7 +2,7 @@
 #
 #   satisfy any      with allow, auth_basic, auth_request: the guard and the
 #                    token endpoint speak all the same
-#   subrequests      of auth_request, mirror, SSI, addition, slice: judged by
+#   subrequests      of auth_request, mirror, SSI, slice: judged by
 #                    the guard of their location; none exchanges tokens
 #   X-Accel-Redirect of a provider: ignored at a token endpoint by the module,
 #                    elsewhere by conf/to_provider.conf; an internal location is
@@ -84,7 +84,6 @@ is($calls_seen->(), 2, 'the provider sees the live one only');
     location /page { access_log off; ssi on; proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/html/page.sock; }
     location /mirrored { mirror /token; mirror_request_body on; proxy_pass http://provider; }
     location /asks { auth_request /token; proxy_pass http://provider; }
-    location /added { add_after_body /token; types { } default_type text/html; proxy_pass http://provider; }
 --- steps
 GET /page : 200 | /403 Forbidden/
 POST /mirrored
@@ -115,7 +114,7 @@ POST /mirrored
 POST /mirrored
 POST /api/copy
 
-=== TEST: what is added, included, sliced or asked is judged
+=== TEST: what is included, sliced or asked is judged
 --- http_config
     server {
         listen unix:$TEST_NGINX_SERVER_ROOT/html/page.sock;
@@ -124,17 +123,16 @@ POST /api/copy
         location / { return 200 'x<!--# include virtual="/api/part" -->'; }
     }
 --- more
-    location /added { addition_types *; add_before_body /api/part; proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/html/page.sock; }
     location /page { ssi on; proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/html/page.sock; }
     location /asks { auth_request /api/ask; proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/html/page.sock; }
     location /sliced { slice 4; oauth_guard p; proxy_set_header Range $slice_range; proxy_pass http://provider; }
 --- check
-$call->(1, $_) for '/added', '/page', '/asks', '/sliced';
+$call->(1, $_) for '/page', '/asks', '/sliced';
 is($calls_seen->(), 0, 'the dead token reaches the provider by none');
 unlike($call->(1, '/page'), qr/"authorization"/, 'nothing of it is shown');
 
-for my $n (1 .. 4) {
-    my $path = ('/added', '/page', '/asks', '/sliced')[$n - 1];
+for my $n (1 .. 3) {
+    my $path = ('/page', '/asks', '/sliced')[$n - 1];
 
     $call->(2, $path);
     is($calls_seen->(), $n, "$path: the live one does");
