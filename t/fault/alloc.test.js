@@ -10,11 +10,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { call, ports } from '../e2e/lib/http.js';
-import { World } from './world.js';
+import { LONG, World } from './world.js';
 
 
-const LONG = Boolean(process.env.FAULT_LONG);
-const BACK = 1000;
 const NTH_MAX = 2000;
 
 /* Some allocations are made now and then only. */
@@ -108,8 +106,7 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
             const world = await World.make({ name: 'alloc', ports: port });
 
             await everyAllocation(t, world, operation, on);
-            t.diagnostic(`back after ${world.slowest.toFixed()} ms at most`);
-            assert.ok(world.slowest <= BACK, `${world.slowest} ms`);
+            world.wasBack(t);
             await world.finish(ALARMS);
         });
     }

@@ -3,7 +3,7 @@
  * worker ends, no live token is refused, an answer is on record or says that
  * it is not, and with the end of the fault the service is back.
  *
- * FAULT_LONG takes every way to fail, FAULT_ONLY the name of one test.
+ * FAULT_LONG takes every way to fail.
  */
 
 import assert from 'node:assert/strict';
@@ -12,14 +12,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
-import { ports, sleep } from '../e2e/lib/http.js';
+import { ports, until } from '../e2e/lib/http.js';
 import { EIO, ENOSPC, OPEN, SHORT, SYNC, TRUNCATE, WRITE } from './shim.js';
-import { World } from './world.js';
+import { LONG, World } from './world.js';
 
 
-const LONG = Boolean(process.env.FAULT_LONG);
-const BACK = 1000;
 const NTH_MAX = 60;
+
+/* calls that must come back while the disk stalls */
+const ENOUGH = 5;
+
+/* ms by which calls may be slower beside a slow disk; see world.js on time */
+const SLOWER = LONG ? 1 : 100;
 
 const WORDS = { [EIO]: 'EIO', [ENOSPC]: 'ENOSPC', [SHORT]: 'short write' };
 const ALARMS = /oauth gateway (cannot (write to|open) its store|lost \d+ rec)/;
@@ -100,10 +104,9 @@ test('every call that fails', { timeout: 600000 }, async t => {
 
     await world.check();
     t.diagnostic(`${world.given.length} answers, of them `
-                 + `${world.given.filter(g => g.marked).length} marked; `
-                 + `back after ${world.slowest.toFixed()} ms at most`);
+                 + `${world.given.filter(g => g.marked).length} marked`);
     assert.ok(world.given.some(g => g.marked));
-    assert.ok(world.slowest <= BACK, `back after ${world.slowest} ms`);
+    world.wasBack(t);
     await world.finish(ALARMS);
 });
 
@@ -131,10 +134,9 @@ test('a worker starts on a disk that fails', { timeout: 120000 }, async t => {
         }
     }
 
-    t.diagnostic(`${n - 1} calls failed in turn, back after `
-                 + `${world.slowest.toFixed()} ms at most`);
+    t.diagnostic(`${n - 1} calls failed in turn`);
     assert.ok(n > 2 && n < NTH_MAX);
-    assert.ok(world.slowest <= BACK, `back after ${world.slowest} ms`);
+    world.wasBack(t);
     await world.finish(ALARMS);
 });
 
@@ -166,8 +168,7 @@ test('a first start on a disk that fails', { timeout: 300000 }, async t => {
         assert.ok(n > 5 && n < NTH_MAX);
     }
 
-    t.diagnostic(`back after ${world.slowest.toFixed()} ms at most`);
-    assert.ok(world.slowest <= BACK, `back after ${world.slowest} ms`);
+    world.wasBack(t);
     await world.finish(ALARMS);
 });
 
@@ -211,8 +212,7 @@ test('the disk is full', { timeout: 120000 }, async t => {
         await world.check(world.given.slice(since));
     }
 
-    t.diagnostic(`back after ${world.slowest.toFixed()} ms at most`);
-    assert.ok(world.slowest <= BACK, `back after ${world.slowest} ms`);
+    world.wasBack(t);
     await world.check();
     await world.gateway.stop();
     spawnSync('umount', [disk]);
@@ -269,9 +269,9 @@ test('a sync that takes long', { timeout: 60000 }, async t => {
     const pending = world.connect().then(
         given => ({ ...given, took: performance.now() - start }));
 
-    await sleep(100);
+    await until(() => world.control.get('stalled') > 0);
 
-    const stalled = await latencies(world, live, 200);
+    const stalled = await latencies(world, live, 200, stall / 2);
 
     const { took, ...answer } = await pending;
 
@@ -279,23 +279,23 @@ test('a sync that takes long', { timeout: 60000 }, async t => {
 
     assert.ok(took >= stall, `released after ${took} ms, before the disk`);
     assert.equal(answer.marked, false);
-    assert.ok(world.control.get('stalled') > 0);
-
     t.diagnostic(`guard p50 ${calm.p50.toFixed(2)} ms, p99 `
                  + `${calm.p99.toFixed(2)}; while the disk stalls p50 `
                  + `${stalled.p50.toFixed(2)}, p99 ${stalled.p99.toFixed(2)}`);
-    assert.ok(stalled.p50 < calm.p50 + 1, 'the guard is slower');
-    assert.ok(stalled.max < stall / 2, 'the guard waited');
+    assert.ok(stalled.n >= ENOUGH, 'the guard waited');
+    assert.ok(stalled.p50 < calm.p50 + SLOWER, 'the guard is slower');
 
     await world.check();
     await world.finish(ALARMS);
 });
 
 
-async function latencies(world, live, n) {
+/** Of `n` calls, one after the other, in at most `ms`. */
+async function latencies(world, live, n, ms = Infinity) {
     const all = [];
+    const end = performance.now() + ms;
 
-    for (let i = 0; i < n; i++) {
+    while (all.length < n && performance.now() < end) {
         const start = performance.now();
 
         await world.judge(live);
@@ -305,7 +305,8 @@ async function latencies(world, live, n) {
     all.sort((a, b) => a - b);
 
     return {
-        p50: all[n >> 1], p99: all[Math.floor(n * 0.99)], max: all[n - 1],
+        n: all.length, p50: all[all.length >> 1],
+        p99: all[Math.floor(all.length * 0.99)],
     };
 }
 
