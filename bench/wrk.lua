@@ -1,10 +1,13 @@
 -- What wrk sends, and what it says at the end.
 --
---   wrk -s wrk.lua URL -- guard N uniform|zipf    calls with tokens of fill
---   wrk -s wrk.lua URL -- exchange                token requests
+--   wrk -s wrk.lua URL -- guard N uniform|zipf|working
+--                                  calls with tokens of fill
+--   wrk -s wrk.lua URL -- exchange token requests
 --
 -- Zipf's law with exponent 1: rank k comes with probability ~ 1/k, which is
--- what N^u gives for a uniform u. Ranks are spread over the store.
+-- what N^u gives for a uniform u. A working set is 10,000 tokens, each as
+-- often as the others: what runners hold at one time. Ranks and working sets
+-- are spread over the store.
 
 local kind, n, access
 local headers = {}
@@ -30,6 +33,8 @@ local function token()
 
     if access == "zipf" then
         i = floor(n ^ random()) * 40503 % n
+    elseif access == "working" then
+        i = floor(random() * 10000) * 40503 % n
     else
         i = floor(random() * n)
     end

@@ -37,12 +37,17 @@
 /* A row for each name that was asked for, and the connection. */
 #define LEDGER_CACHE_ROWS  (LEDGER_KEYS_MAX + 1)
 
+#define LEDGER_CACHE_HUGE  ((size_t) 2 * 1024 * 1024)
+
+
+/* In the order of their use: what a call looks at are few cache lines. */
 
 typedef struct {
-    ledger_look_t        look;
-    uint64_t             versions[LEDGER_CACHE_ROWS];
-    uint16_t             buckets[LEDGER_CACHE_ROWS];
+    uint64_t             tag;            /* the other half */
     uint16_t             nrows;
+    uint16_t             buckets[LEDGER_CACHE_ROWS];
+    uint64_t             versions[LEDGER_CACHE_ROWS];
+    ledger_look_t        look;
 } ledger_cache_head_t;
 
 
@@ -66,12 +71,16 @@ struct ledger_cache_s {
     uint64_t              key[2];
     ledger_look_t         look;          /* the last that was not remembered */
     unsigned              next;          /* which way gives place */
-    ledger_siphash_t      tags[LEDGER_CACHE_SETS][LEDGER_CACHE_WAYS];
+    size_t                mapped;        /* bytes, from "mapping" on */
+    void                 *mapping;
+    _Alignas(64)
+    uint64_t              tags[LEDGER_CACHE_SETS][LEDGER_CACHE_WAYS];
     ledger_cache_entry_t  entries[LEDGER_CACHE_SETS][LEDGER_CACHE_WAYS];
     unsigned char         encoded[LEDGER_CONNECTION_MAX];   /* of "look" */
 };
 
 
+static ledger_cache_t *ledger_cache_map(void);
 static ledger_rc_t ledger_cache_read(ledger_view_t *view,
     ledger_cache_head_t *head, const ledger_token_id_t *id);
 static unsigned ledger_cache_current(ledger_t *ledger,
@@ -90,19 +99,14 @@ ledger_cache_create(ledger_cache_t **cache, ledger_versions_t *versions)
 {
     ledger_cache_t  *c;
 
-    /* pages of its own: no core file holds the key */
-
-    c = mmap(NULL, sizeof(ledger_cache_t), PROT_READ|PROT_WRITE,
-             MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0);
-    if (c == MAP_FAILED) {
+    c = ledger_cache_map();
+    if (c == NULL) {
         return LEDGER_NOMEM;
     }
 
     c->versions = versions;
 
-    if (madvise(c, sizeof(ledger_cache_t), MADV_DONTDUMP) == -1
-        || RAND_priv_bytes((unsigned char *) c->key, sizeof(c->key)) != 1)
-    {
+    if (RAND_priv_bytes((unsigned char *) c->key, sizeof(c->key)) != 1) {
         ledger_cache_destroy(c);
         return LEDGER_NOMEM;
     }
@@ -113,12 +117,50 @@ ledger_cache_create(ledger_cache_t **cache, ledger_versions_t *versions)
 }
 
 
+/* Pages of its own: no core file holds the key. */
+
+static ledger_cache_t *
+ledger_cache_map(void)
+{
+    void            *p;
+    size_t           size, off;
+    ledger_cache_t  *cache;
+
+    /* one huge page more than it takes, so that it can begin with one */
+
+    size = (sizeof(ledger_cache_t) + 2 * LEDGER_CACHE_HUGE - 1)
+           / LEDGER_CACHE_HUGE * LEDGER_CACHE_HUGE;
+
+    p = mmap(NULL, size, PROT_READ|PROT_WRITE,
+             MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+
+    if (madvise(p, size, MADV_DONTDUMP) == -1) {
+        (void) munmap(p, size);
+        return NULL;
+    }
+
+    /* without huge pages it is slower, and no more */
+    (void) madvise(p, size, MADV_HUGEPAGE);
+
+    off = (uintptr_t) p % LEDGER_CACHE_HUGE;
+
+    cache = (void *) ((char *) p + (off ? LEDGER_CACHE_HUGE - off : 0));
+    cache->mapping = p;
+    cache->mapped = size;
+
+    return cache;
+}
+
+
 void
 ledger_cache_destroy(ledger_cache_t *cache)
 {
     if (cache) {
         OPENSSL_cleanse(cache->key, sizeof(cache->key));
-        (void) munmap(cache, sizeof(ledger_cache_t));
+        (void) munmap(cache->mapping, cache->mapped);
     }
 }
 
@@ -149,19 +191,24 @@ ledger_recall(ledger_t *ledger, ledger_slice_t token, ledger_ms_t now,
 static ledger_cache_entry_t *
 ledger_cache_find(ledger_cache_t *cache, ledger_siphash_t tag)
 {
-    size_t             set;
-    unsigned           i;
-    ledger_siphash_t  *tags;
+    size_t                 set;
+    unsigned               i;
+    uint64_t              *tags;
+    ledger_cache_entry_t  *entry;
 
     set = tag.low % LEDGER_CACHE_SETS;
     tags = cache->tags[set];
 
     for (i = 0; i < LEDGER_CACHE_WAYS; i++) {
 
-        if (tags[i].low == tag.low && tags[i].high == tag.high
-            && cache->entries[set][i].head.nrows)
-        {
-            return &cache->entries[set][i];
+        if (tags[i] != tag.low) {
+            continue;
+        }
+
+        entry = &cache->entries[set][i];
+
+        if (entry->head.tag == tag.high && entry->head.nrows) {
+            return entry;
         }
     }
 
@@ -307,6 +354,7 @@ ledger_cache_keep(ledger_view_t *view, ledger_slice_t token,
     uint64_t               txn;
     unsigned               i;
     ledger_cache_t        *cache;
+    ledger_siphash_t       tag;
     ledger_cache_entry_t  *entry;
 
     cache = view->ledger->cache;
@@ -332,8 +380,10 @@ ledger_cache_keep(ledger_view_t *view, ledger_slice_t token,
         }
     }
 
-    entry = ledger_cache_place(cache, ledger_siphash(cache->key, token));
+    tag = ledger_siphash(cache->key, token);
+    entry = ledger_cache_place(cache, tag);
 
+    head->tag = tag.high;
     entry->head = *head;
     ledger_cache_copy(&entry->head.look, entry->encoded);
 }
@@ -366,9 +416,11 @@ ledger_cache_place(ledger_cache_t *cache, ledger_siphash_t tag)
         i = cache->next++ % LEDGER_CACHE_WAYS;
     }
 
-    cache->tags[set][i] = tag;
+    entry = &cache->entries[set][i];
 
-    return &cache->entries[set][i];
+    cache->tags[set][i] = tag.low;
+
+    return entry;
 }
 
 

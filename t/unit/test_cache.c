@@ -555,7 +555,7 @@ test_more_tokens_than_room(void **state)
     apply(scene_connect("o", "u", "a", NULL, T0));
     apply(scene_connect("o", "v", "b", NULL, T0));
 
-    /* 32 on average for the four ways of a set: each set is full */
+    /* 128 on average for the 16 ways of a set: each set is full */
 
     n = 8 * LEDGER_CACHE_SETS * LEDGER_CACHE_WAYS;
 
