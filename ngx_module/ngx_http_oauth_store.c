@@ -25,9 +25,6 @@
 #define NGX_HTTP_OAUTH_SWEEP_MORE    100
 #define NGX_HTTP_OAUTH_SWEEP_MAX     500
 
-/* Inner pages of ten million tokens; the rest comes as it is needed. */
-#define NGX_HTTP_OAUTH_WARM_MAX      (64 * 1024 * 1024)
-
 /* A ring of LEDGER_KEYS_MAX keys with room for comments. */
 #define NGX_HTTP_OAUTH_KEY_FILE_MAX  8192
 
@@ -658,7 +655,7 @@ ngx_http_oauth_store_open(ngx_http_oauth_store_t *store, ngx_log_t *log)
             store->told = LEDGER_OK;
         }
 
-        ledger_warm(store->ledger, NGX_HTTP_OAUTH_WARM_MAX);
+        ngx_http_oauth_warm(store->mcf, log);
 
         return;
     }

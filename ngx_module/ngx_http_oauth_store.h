@@ -105,4 +105,9 @@ void ngx_http_oauth_commit_flush(ngx_cycle_t *cycle);
 ledger_ms_t ngx_http_oauth_now(void);
 
 
+/* ngx_http_oauth_warm.c: its pages are brought in, once and beside the work */
+
+void ngx_http_oauth_warm(ngx_http_oauth_main_conf_t *mcf, ngx_log_t *log);
+
+
 #endif /* _NGX_HTTP_OAUTH_STORE_H_INCLUDED_ */

@@ -722,12 +722,33 @@ LEDGER_MUST_USE ledger_rc_t ledger_story(ledger_t *ledger,
 LEDGER_MUST_USE ledger_rc_t ledger_due(ledger_t *ledger, ledger_ms_t now,
     uint64_t retention);
 
+/* A part of what look-ups go through. */
+
+typedef struct {
+    void                 *memory;        /* NULL: of the file */
+    int                   file;
+    uint64_t              offset;
+    size_t                len;
+} ledger_part_t;
+
+
 /*
- * ledger_warm() reads the tree's inner pages so that the first look-ups do
- * not wait for the disk; at most "bytes" are touched.
+ * What look-ups go through, to be had before they come: a page that is not
+ * there yet waits for the disk or the kernel, and its caller with it.
+ *
+ * ledger_warm_next() names the next part, of at most "bytes", which are whole
+ * pages: first the memory of what is remembered, then the store from its
+ * beginning up to "end".  *at is where it stands, 0 at first.  LEDGER_OK;
+ * LEDGER_NOT_FOUND: that was all; LEDGER_IO.
+ *
+ * ledger_warm() brings it in, or sees to it that it comes; it may wait for a
+ * disk that has much to do.  In any thread, and also when the ledger was
+ * closed since: then it does nothing that anybody could see.
  */
 
-void ledger_warm(ledger_t *ledger, uint64_t bytes);
+LEDGER_MUST_USE ledger_rc_t ledger_warm_next(ledger_t *ledger, uint64_t *at,
+    uint64_t end, size_t bytes, ledger_part_t *part);
+void ledger_warm(const ledger_part_t *part);
 
 
 #pragma GCC visibility pop

@@ -165,6 +165,16 @@ ledger_cache_destroy(ledger_cache_t *cache)
 }
 
 
+void *
+ledger_cache_memory(ledger_cache_t *cache, size_t *size)
+{
+    *size = (size_t) ((char *) cache->mapping + cache->mapped
+                      - (char *) cache);
+
+    return cache;
+}
+
+
 ledger_rc_t
 ledger_recall(ledger_t *ledger, ledger_slice_t token, ledger_ms_t now,
     const ledger_look_t **look)

@@ -39,6 +39,10 @@ LEDGER_MUST_USE ledger_rc_t ledger_cache_create(ledger_cache_t **cache,
     ledger_versions_t *versions);
 void ledger_cache_destroy(ledger_cache_t *cache);
 
+/* Where it lies, in whole pages. */
+
+void *ledger_cache_memory(ledger_cache_t *cache, size_t *size);
+
 
 #pragma GCC visibility pop
 

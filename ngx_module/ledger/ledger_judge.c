@@ -10,8 +10,6 @@
 #include "ledger.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "ledger_connection.h"
 #include "ledger_judge.h"
@@ -361,42 +359,4 @@ ledger_slot_count(ledger_view_t *view, const ledger_slot_id_t *id,
     }
 
     return LEDGER_OK;
-}
-
-
-void
-ledger_warm(ledger_t *ledger, uint64_t bytes)
-{
-    int                            fd;
-    long                           page;
-    uint64_t                       i, size;
-    struct stat                    st;
-    MDB_envinfo                    info;
-    const volatile unsigned char  *map;
-
-    page = sysconf(_SC_PAGESIZE);
-
-    if (page <= 0 || mdb_env_get_fd(ledger->env, &fd) != 0
-        || fstat(fd, &st) == -1 || mdb_env_info(ledger->env, &info) != 0)
-    {
-        return;
-    }
-
-    /* the map ends far behind the file, and touching that is fatal */
-
-    size = (uint64_t) st.st_size;
-
-    if (size > info.me_mapsize) {
-        size = info.me_mapsize;
-    }
-
-    if (size > bytes) {
-        size = bytes;
-    }
-
-    map = info.me_mapaddr;
-
-    for (i = 0; map != NULL && i < size; i += (uint64_t) page) {
-        (void) map[i];
-    }
 }

@@ -1245,18 +1245,6 @@ test_two_threads(void **state)
 }
 
 
-static void
-test_warm(void **state)
-{
-    (void) state;
-
-    ledger_warm(s->ledger, 0);
-    assert_int_equal(apply_rc(numbered(1)), LEDGER_OK);
-    ledger_warm(s->ledger, 1);
-    ledger_warm(s->ledger, UINT64_MAX);
-}
-
-
 #define story(test)  cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 
@@ -1283,7 +1271,6 @@ main(void)
         story(test_made_by_several),
         story(test_killed_writers),
         story(test_two_threads),
-        story(test_warm)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
