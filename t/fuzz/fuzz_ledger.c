@@ -7,7 +7,8 @@
  * Target: ledger_apply() and the look-ups.  The input is the choices that
  * make a history of records; the ledger and the oracle are told it batch by
  * batch and must agree on effects, verdicts, kept answers, aliases and slots,
- * and the tables of the store must agree with each other in the end.
+ * and the tables of the store must agree with each other in the end.  One
+ * environment, in memory and without sync, is emptied for each input.
  *
  * The histories are those of the unit test, which this file is made of: its
  * assertions end the program, which libFuzzer takes for a crash.
@@ -17,6 +18,8 @@
 #include "../unit/test_oracle.c"
 #undef main
 
+#include <unistd.h>
+
 #include "fuzz.h"
 
 
@@ -25,38 +28,45 @@
 #define RECENT       10
 
 
+static world_t *fuzz_world(void);
 static void fuzz_tell(world_t *w);
-static void fuzz_count(void);
+static void fuzz_end(void);
 
 
-static uint64_t  steps;
+static world_t   *world;
+static uint64_t   steps;
 
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned         told;
-    static world_t  *w;
+    unsigned   told;
+    world_t   *w;
 
     if (size == 0) {
         return 0;
     }
 
-    if (w == NULL) {
-        w = malloc(sizeof(world_t));
-        assert_non_null(w);
-        assert_int_equal(atexit(fuzz_count), 0);
+    if (world == NULL) {
+        world = fuzz_world();
     }
 
-    memset(w, 0, offsetof(world_t, tokens));
-    memset(&w->ntokens, 0, sizeof(world_t) - offsetof(world_t, ntokens));
+    w = world;
+
+    /* each input begins with a new history, in the same store */
+
+    scene_empty(w->scene);
+
+    w->now = SCENE_NOW;
+    w->ntokens = 0;
+    w->ntexts = 0;
+    w->last = 0;
+    w->grown = 0;
+    w->expected.n = 0;
 
     w->choices = data;
     w->nchoices = size;
-    w->now = SCENE_NOW;
     w->policy = dice(w, 5);
-    w->forgetful = 1;
-    w->scene = scene_create(1u << 26);
     w->oracle = oracle_create();
 
     for (told = 0; told < RECORDS_MAX && w->nchoices; told += FUZZ_BATCH) {
@@ -67,10 +77,28 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     compare_all(w);
 
     oracle_destroy(w->oracle);
-    scene_destroy(w->scene);
-    ledger_effects_free(&w->expected);
 
     return 0;
+}
+
+
+static world_t *
+fuzz_world(void)
+{
+    world_t     *w;
+    const char  *directory;
+
+    directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+
+    w = calloc(1, sizeof(world_t));
+    assert_non_null(w);
+
+    w->forgetful = 1;
+    w->scene = scene_create_below(directory, 1u << 26);
+
+    assert_int_equal(atexit(fuzz_end), 0);
+
+    return w;
 }
 
 
@@ -107,7 +135,11 @@ fuzz_tell(world_t *w)
 
 
 static void
-fuzz_count(void)
+fuzz_end(void)
 {
     fprintf(stderr, "stat::ledger_steps: %llu\n", (unsigned long long) steps);
+
+    scene_destroy(world->scene);
+    ledger_effects_free(&world->expected);
+    free(world);
 }

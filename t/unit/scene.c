@@ -75,12 +75,21 @@ scene_fail(const char *what, const char *file, int line)
 scene_t *
 scene_create(uint64_t max_size)
 {
+    return scene_create_below("/tmp", max_size);
+}
+
+
+scene_t *
+scene_create_below(const char *directory, uint64_t max_size)
+{
     scene_t  *scene;
 
     scene = calloc(1, sizeof(scene_t));
     check(scene != NULL);
 
-    strcpy(scene->path, "/tmp/ledger.XXXXXX");
+    check(snprintf(scene->path, sizeof(scene->path), "%s/ledger.XXXXXX",
+                   directory)
+          < (int) sizeof(scene->path));
     check(mkdtemp(scene->path) != NULL);
 
     scene->key = SCENE_KEY;
@@ -133,6 +142,41 @@ scene_close(scene_t *scene)
 {
     ledger_close(scene->ledger);
     scene->ledger = NULL;
+}
+
+
+/*
+ * A commit past the ledger, which nobody announced: what the ledger remembers
+ * of the rows does not count any more, see ledger_versions.h.
+ */
+
+void
+scene_empty(scene_t *scene)
+{
+    unsigned   table;
+    MDB_val    key, format;
+    MDB_txn   *txn;
+    uint64_t   kept;
+    ledger_t  *ledger;
+
+    ledger = scene->ledger;
+    key = (MDB_val) { strlen("format"), "format" };
+
+    check(mdb_txn_begin(ledger->env, NULL, 0, &txn) == 0);
+    check(mdb_get(txn, ledger->tables[LEDGER_META], &key, &format) == 0);
+    check(format.mv_size == sizeof(kept));
+
+    memcpy(&kept, format.mv_data, sizeof(kept));
+    format.mv_data = &kept;
+
+    for (table = 0; table < LEDGER_TABLES; table++) {
+        check(mdb_drop(txn, ledger->tables[table], 0) == 0);
+    }
+
+    check(mdb_put(txn, ledger->tables[LEDGER_META], &key, &format, 0) == 0);
+    check(mdb_txn_commit(txn) == 0);
+
+    scene->effects.n = 0;
 }
 
 
