@@ -8,7 +8,7 @@ set -euo pipefail
 
 # each is a function soak_NAME below
 soaks=(power io alloc kill reload upgrade stuck mixed
-       fuzz module tsan valgrind leak stale)
+       fuzz ledger module tsan valgrind leak stale)
 
 
 usage() {
@@ -29,7 +29,10 @@ status 1 if it found anything.
   stuck [WAITERS]  slow and stuck disk, writer and provider, and callers that
                    wait for one refresh (default 10000)
   mixed [MINUTES]  mixed load, with memory and descriptors watched (default 30)
-  fuzz [RUNS]      each fuzz target of the core (default 20000000 inputs)
+  fuzz [RUNS]      each fuzz target of the core (default 20000000 inputs), one
+                   for each CPU side by side
+  ledger [STEPS]   random histories of records, told to the ledger and to its
+                   oracle (default 10000000 records)
   module [REQUESTS]
                    random requests to a gateway under ASan and UBSan (default
                    1000000)
@@ -90,7 +93,39 @@ soak_mixed() {
 
 
 soak_fuzz() {
-    FUZZ_RUNS=${1:-20000000} "$root/util/fuzz.sh" 86400
+    FUZZ_RUNS=${1:-20000000} FUZZ_JOBS=${FUZZ_JOBS:-$(nproc)} \
+        "$root/util/fuzz.sh" 86400
+}
+
+
+# a process for each CPU, with seeds of its own, which begin at LEDGER_SEED
+soak_ledger() {
+    local program=$build/core/plain/t/unit/test_oracle length=1000 part
+    local parts=${LEDGER_JOBS:-$(nproc)} seed=${LEDGER_SEED:-$RANDOM}
+    local runs=$(((${1:-10000000} - 1) / length / parts + 1)) start=$SECONDS
+
+    make -s -j "$(nproc)" -C "$root" -f util/core.mk BUILD="$build/core" \
+         "$program"
+    mkdir -p "$build/soak"
+    rm -f "$build/soak/ledger.failed"
+
+    for ((part = 0; part < parts; part++)); do
+        "$program" $((seed + part * runs)) $runs $length \
+            >"$build/soak/ledger.$part" 2>&1 \
+            || echo $part >>"$build/soak/ledger.failed" &
+    done
+
+    wait
+
+    if [ -e "$build/soak/ledger.failed" ]; then
+        for part in $(cat "$build/soak/ledger.failed"); do
+            tail -n 30 "$build/soak/ledger.$part"
+        done
+        die "ledger and oracle differ, see the last seed above"
+    fi
+
+    echo "ledger: $((parts * runs * length)) records, seeds from $seed," \
+         "$((SECONDS - start)) s, 0 findings"
 }
 
 

@@ -16,7 +16,7 @@ long_stages=(tsan valgrind leak)
 
 logs=$build/test
 sources=$build/source
-fuzz_seconds=${FUZZ_SECONDS:-10}
+fuzz_seconds=${FUZZ_SECONDS:-7}
 t_jobs=${T_JOBS:-$((2 * $(nproc)))}
 
 # what the last stage counted, and all stages so far
@@ -36,7 +36,7 @@ Installs what the tests need and runs all stages, or those named:
   core     the core alone: C11, all warnings, no nginx in sight
   unit     unit tests of the core, plain and under ASan and UBSan
   threads  the core's look-ups beside its commits, under ThreadSanitizer
-  fuzz     each fuzz target for FUZZ_SECONDS (default 10) from its corpus
+  fuzz     each fuzz target for FUZZ_SECONDS (default 7) from its corpus
   build    the loadable module, loaded by Debian's nginx
   symbols  what the module exports
   docs     the README's reference against the tables in the code
