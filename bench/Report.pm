@@ -51,23 +51,24 @@ sub rows {
 
         if ($row->{part} ne $part) {
             $part = $row->{part};
-            printf "\n%-13s %9s %2s %-11s %8s %7s %-15s %7s %6s %7s %7s %7s\n",
+            printf "\n%-13s %9s %2s %-11s %8s %7s %-15s %7s %6s %7s %7s %7s "
+                   . "%7s\n",
                    $part, 'tokens', 'w', $part eq 'exchanges' ? 'parallel'
                                         : $part eq 'beside' ? 'beside'
                                                             : 'access',
                    'req/s', 'ratio', '[95 %]', 'us CPU', 'ratio', 'p50 us',
-                   'p99', 'p99.9';
+                   'p99', 'p99.9', 'worst';
         }
 
         printf "%-13s %9d %2d %-11s %8.0f %7.3f [%5.3f - %5.3f] %7.1f %6.3f "
-               . "%7.0f %7.0f %7.0f\n",
+               . "%7.0f %7.0f %7.0f %7.0f\n",
                $row->{name}, $row->{tokens}, $row->{workers},
                $row->{access} // $row->{connections},
                $row->{rps}{median}, $row->{rps_ratio}{median},
                $row->{rps_ratio}{low}, $row->{rps_ratio}{high},
                $row->{cpu}{median}, $row->{cpu_ratio}{median},
                $row->{p50}{median}, $row->{p99}{median},
-               $row->{p999}{median};
+               $row->{p999}{median}, $row->{max}{median};
     }
 
     for my $row (grep { $_->{part} eq 'lists' && $_->{access} eq 'lists' }
@@ -78,6 +79,14 @@ sub rows {
         printf "%-20s %5d pages of 100, median %5.1f ms, worst %5.1f ms\n",
                $_, @{ $row->{pages}{$_} }{qw(n median worst)}
             for sort keys %{ $row->{pages} };
+    }
+
+    for my $row (grep { $_->{part} eq 'sweep' && $_->{access} ne 'paced' }
+                 @$rows) {
+        printf "\n%s: p99 of a guarded call takes %+.0f us [%.0f - %.0f]\n",
+               $row->{access} eq 'sweep' ? 'while ended connections are swept'
+                                         : 'the same without',
+               @{ $row->{added_p99} }{qw(median low high)};
     }
 
     for my $row (grep { $_->{name} eq 'token' } @$rows) {

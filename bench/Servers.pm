@@ -31,14 +31,16 @@ sub start {
     my ($self, $name, $conf, %is) = @_;
     my $dir = "$self->{dir}/$name";
     my $port = $self->{port}++;
+    my $port2 = $conf =~ /%PORT2%/ ? $self->{port}++ : undef;
 
     mkdir $dir;
     $conf =~ s/%PORT%/$port/g;
+    $conf =~ s/%PORT2%/$port2/g;
     write_file("$dir/nginx.conf", head($dir, %is) . $conf);
     unlink "$dir/nginx.pid";
 
     my $server = { name => $name, dir => $dir, port => $port,
-                   single => $is{single} };
+                   port2 => $port2, single => $is{single} };
 
     $server->{pid} = spawn("$dir/out", @{ $is{under} || [] }, $self->{nginx},
                            '-p', "$dir/", '-e', "$dir/error.log",
@@ -116,6 +118,8 @@ sub gateway {
     my ($more_http, $locations) = ('', '');
     my @load = $self->{module};
     my $max_size = $is{max_size} || '';
+    my $http2 = $is{http2} ? 'listen 127.0.0.1:%PORT2% backlog=4096 http2;'
+                           : '';
 
     if ($is{alternatives}) {
         ($more_http, $locations) = $self->alternatives($dir, \%is, \@load);
@@ -143,11 +147,17 @@ $http
 $more_http
     server {
         listen 127.0.0.1:%PORT% backlog=4096;
+        $http2
 
         location = /plain { proxy_pass http://provider; }
         location = /again { proxy_pass http://provider; }
         location = /guard {
             oauth_guard bench reject;
+            proxy_pass http://provider;
+        }
+        location = /guard_query {
+            oauth_guard bench reject;
+            oauth_token_from \$arg_access_token;
             proxy_pass http://provider;
         }
         location /status/ { oauth_status; }
@@ -504,6 +514,36 @@ sub workers {
     open my $in, '<', "/proc/$pid/task/$pid/children" or return;
 
     return split ' ', <$in> // '';
+}
+
+
+# Bytes that the workers have written to files.
+
+sub written {
+    my ($server) = @_;
+    my $bytes = 0;
+
+    for my $pid (workers($server)) {
+        open my $in, '<', "/proc/$pid/io" or next;
+        $bytes += $1 if join('', <$in>) =~ /^write_bytes: (\d+)/m;
+    }
+
+    return $bytes;
+}
+
+
+# A gateway looks half a minute after its start what there is to sweep.
+
+sub wait_for_writes {
+    my ($server) = @_;
+    my $before = written($server);
+
+    for (1 .. 600) {
+        return if written($server) > $before + 1048576;
+        sleep 0.1;
+    }
+
+    die "$server->{name} sweeps nothing\n";
 }
 
 

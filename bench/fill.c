@@ -7,11 +7,12 @@
  * Fills a store with connections, by the way that the gateway itself goes:
  * one record each, through ledger_apply().
  *
- *     fill STORE KEYFILE N
+ *     fill STORE KEYFILE N [DAYS]
  *
  * makes STORE and KEYFILE if they are not there, and N connections as record.h
- * has them, in a new store numbered from 0.  Every sixteenth supersedes the
- * one before it.  Commits are made durable at the end only.
+ * has them, in a new store numbered from 0, opened now or DAYS ago.  Every
+ * sixteenth supersedes the one before it.  Commits are made durable at the end
+ * only.
  */
 
 #define _GNU_SOURCE
@@ -43,15 +44,15 @@ main(int argc, char **argv)
     size_t             k, n;
     uint64_t           i, last;
     ledger_t          *ledger;
-    ledger_ms_t        start;
+    ledger_ms_t        start, at;
     ledger_effects_t   effects;
     ledger_keyring_t  *keys;
 
     static bench_names_t     names[FILL_BATCH];
     static ledger_record_t  records[FILL_BATCH];
 
-    if (argc != 4 || (last = strtoull(argv[3], NULL, 10)) == 0) {
-        fprintf(stderr, "usage: fill STORE KEYFILE N\n");
+    if (argc < 4 || argc > 5 || (last = strtoull(argv[3], NULL, 10)) == 0) {
+        fprintf(stderr, "usage: fill STORE KEYFILE N [DAYS]\n");
         return 2;
     }
 
@@ -65,6 +66,7 @@ main(int argc, char **argv)
     i = fill_begin(ledger, argv[1]);
     last += i;
     start = fill_now();
+    at = start - (argc == 5 ? strtoull(argv[4], NULL, 10) : 0) * BENCH_DAY;
 
     memset(&effects, 0, sizeof(effects));
 
@@ -72,7 +74,7 @@ main(int argc, char **argv)
         n = last - i < FILL_BATCH ? (size_t) (last - i) : FILL_BATCH;
 
         for (k = 0; k < n; k++) {
-            bench_record(&records[k], &names[k], keys, i + k, start);
+            bench_record(&records[k], &names[k], keys, i + k, at);
         }
 
         effects.n = 0;

@@ -2,7 +2,8 @@
 --
 --   wrk -s wrk.lua URL -- guard N uniform|zipf|working
 --                                  calls with tokens of fill
---   wrk -s wrk.lua URL -- exchange token requests
+--   wrk -s wrk.lua URL -- exchange
+--                                  token requests
 --
 -- Zipf's law with exponent 1: rank k comes with probability ~ 1/k, which is
 -- what N^u gives for a uniform u. A working set is 10,000 tokens, each as
@@ -65,10 +66,10 @@ end
 function done(summary, latency)
     local errors = summary.errors
 
-    io.write(string.format("bench %d %d %d %d %d %d\n", summary.requests,
+    io.write(string.format("bench %d %d %d %d %d %d %d\n", summary.requests,
                            summary.duration,
                            errors.connect + errors.read + errors.write
                            + errors.status + errors.timeout,
                            latency:percentile(50), latency:percentile(99),
-                           latency:percentile(99.9)))
+                           latency:percentile(99.9), latency.max))
 end

@@ -6,7 +6,7 @@ set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-packages=(wrk valgrind perl util-linux libnginx-mod-http-lua
+packages=(wrk nghttp2-client valgrind perl util-linux libnginx-mod-http-lua
           libnginx-mod-http-js redis-server)
 
 
@@ -22,9 +22,11 @@ proxy_pass in the same nginx:
                 of a plain request
   guard         requests per second, CPU time per request and latency, by the
                 number of tokens, their popularity, and workers
+  http2         the same for runners that speak HTTP/2, without TLS
   alternatives  the same beside auth_request, a Lua shared dictionary, Lua
                 with Redis, and njs
   beside        guarded calls while tokens are exchanged, 100 a second
+  sweep         guarded calls while a million ended connections are swept
   lists         guarded calls while the API's lists are read
   exchanges     token exchanges, 1 and 64 in parallel, beside a durable commit
   growth        whether a store grows under months of refreshes
@@ -42,6 +44,7 @@ rounds the range stands where the 95 % interval does.
   --seconds=N            length of one slice (default 1)
   --tokens=N,...         sizes of the ledger (default 1e3,1e5,1e6)
   --workers=N,...        default 1,2
+  --ended=N              connections for the sweep (default 1e6)
   --minutes=N            no round begins when it would end later (default 60)
   --out=DIR              where the result goes
   --port=N               first of about 30 ports on 127.0.0.1 (default 18700)
