@@ -38,6 +38,7 @@
 #define LEDGER_CACHE_ROWS  (LEDGER_KEYS_MAX + 1)
 
 #define LEDGER_CACHE_HUGE  ((size_t) 2 * 1024 * 1024)
+#define LEDGER_CACHE_LINE  64
 
 
 /* In the order of their use: what a call looks at are few cache lines. */
@@ -73,7 +74,7 @@ struct ledger_cache_s {
     unsigned              next;          /* which way gives place */
     size_t                mapped;        /* bytes, from "mapping" on */
     void                 *mapping;
-    _Alignas(64)
+    _Alignas(LEDGER_CACHE_LINE)
     uint64_t              tags[LEDGER_CACHE_SETS][LEDGER_CACHE_WAYS];
     ledger_cache_entry_t  entries[LEDGER_CACHE_SETS][LEDGER_CACHE_WAYS];
     unsigned char         encoded[LEDGER_CONNECTION_MAX];   /* of "look" */
@@ -83,7 +84,10 @@ struct ledger_cache_s {
 static ledger_cache_t *ledger_cache_map(void);
 static ledger_rc_t ledger_cache_read(ledger_view_t *view,
     ledger_cache_head_t *head, const ledger_token_id_t *id);
-static unsigned ledger_cache_current(ledger_t *ledger,
+static void ledger_cache_prefetch(const ledger_cache_t *cache,
+    ledger_siphash_t tag);
+static unsigned ledger_cache_complete(ledger_t *ledger);
+static unsigned ledger_cache_current(const ledger_cache_t *cache,
     const ledger_cache_entry_t *entry);
 static void ledger_cache_keep(ledger_view_t *view, ledger_slice_t token,
     ledger_cache_head_t *head);
@@ -180,13 +184,28 @@ ledger_recall(ledger_t *ledger, ledger_slice_t token, ledger_ms_t now,
     const ledger_look_t **look)
 {
     ledger_cache_t        *cache;
+    ledger_siphash_t       tag;
     ledger_cache_entry_t  *entry;
 
     cache = ledger->cache;
 
-    entry = ledger_cache_find(cache, ledger_siphash(cache->key, token));
+    if (cache->versions == NULL) {
+        return LEDGER_NOT_FOUND;
+    }
 
-    if (entry == NULL || !ledger_cache_current(ledger, entry)) {
+    tag = ledger_siphash(cache->key, token);
+
+    /* the set comes while LMDB is asked: both are far away on most calls */
+
+    ledger_cache_prefetch(cache, tag);
+
+    if (!ledger_cache_complete(ledger)) {
+        return LEDGER_NOT_FOUND;
+    }
+
+    entry = ledger_cache_find(cache, tag);
+
+    if (entry == NULL || !ledger_cache_current(cache, entry)) {
         return LEDGER_NOT_FOUND;
     }
 
@@ -195,6 +214,43 @@ ledger_recall(ledger_t *ledger, ledger_slice_t token, ledger_ms_t now,
     *look = &entry->head.look;
 
     return LEDGER_OK;
+}
+
+
+static void
+ledger_cache_prefetch(const ledger_cache_t *cache, ledger_siphash_t tag)
+{
+    size_t       i;
+    const char  *set;
+
+    set = (const char *) cache->tags[tag.low % LEDGER_CACHE_SETS];
+
+    for (i = 0; i < sizeof(cache->tags[0]); i += LEDGER_CACHE_LINE) {
+        __builtin_prefetch(set + i);
+    }
+}
+
+
+/* Whether no commit was made that the versions do not know of. */
+
+static unsigned
+ledger_cache_complete(ledger_t *ledger)
+{
+    unsigned     complete;
+    MDB_envinfo  info;
+
+    /* LMDB reads its map: as in ledger_store_read() that must not move */
+
+    atomic_store(&ledger->reading, 1);
+
+    complete = !atomic_load(&ledger->resizing)
+               && mdb_env_info(ledger->env, &info) == 0
+               && ledger_versions_complete(ledger->cache->versions,
+                                           info.me_last_txnid);
+
+    atomic_store(&ledger->reading, 0);
+
+    return complete;
 }
 
 
@@ -227,34 +283,21 @@ ledger_cache_find(ledger_cache_t *cache, ledger_siphash_t tag)
 
 
 static unsigned
-ledger_cache_current(ledger_t *ledger, const ledger_cache_entry_t *entry)
+ledger_cache_current(const ledger_cache_t *cache,
+    const ledger_cache_entry_t *entry)
 {
-    unsigned            i, complete;
-    MDB_envinfo         info;
-    ledger_versions_t  *versions;
-
-    versions = ledger->cache->versions;
+    unsigned  i;
 
     for (i = 0; i < entry->head.nrows; i++) {
 
-        if (ledger_versions_get(versions, entry->head.buckets[i])
+        if (ledger_versions_get(cache->versions, entry->head.buckets[i])
             != entry->head.versions[i])
         {
             return 0;
         }
     }
 
-    /* LMDB reads its map: as in ledger_store_read() that must not move */
-
-    atomic_store(&ledger->reading, 1);
-
-    complete = !atomic_load(&ledger->resizing)
-               && mdb_env_info(ledger->env, &info) == 0
-               && ledger_versions_complete(versions, info.me_last_txnid);
-
-    atomic_store(&ledger->reading, 0);
-
-    return complete;
+    return 1;
 }
 
 
