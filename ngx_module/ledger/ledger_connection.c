@@ -375,7 +375,7 @@ ledger_scope_covers(ledger_slice_t scope, ledger_slice_t wanted)
     while (wanted.len) {
         word = ledger_scope_word(&wanted);
         rest = scope;
-        found = 0;
+        found = word.len == 0;
 
         while (rest.len && !found) {
             found = ledger_slice_equal(ledger_scope_word(&rest), word);

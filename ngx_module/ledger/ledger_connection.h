@@ -76,7 +76,8 @@ unsigned ledger_connection_replays(const ledger_connection_t *connection,
 
 /*
  * Whether "scope" has all words of "wanted" (RFC 6749, 3.3: in any order,
- * spaces between them).  An unknown scope covers an unknown one only.
+ * one space or more between them).  An unknown scope covers an unknown one
+ * only.
  */
 
 unsigned ledger_scope_covers(ledger_slice_t scope, ledger_slice_t wanted);
