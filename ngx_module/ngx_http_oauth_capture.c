@@ -289,7 +289,9 @@ static ngx_int_t
 ngx_http_oauth_capture_record(ngx_http_request_t *r,
     ngx_http_oauth_ctx_t *ctx, const ledger_record_t *record)
 {
-    if (!ngx_http_oauth_store_writable() && ctx->unrecorded) {
+    if (!ngx_http_oauth_store_writable() && ctx->unrecorded
+        && !ngx_http_oauth_commit_late())
+    {
         return NGX_ERROR;
     }
 

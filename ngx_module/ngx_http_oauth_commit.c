@@ -13,6 +13,12 @@
 /* How long a worker that exits waits for the disk before it asks again. */
 #define NGX_HTTP_OAUTH_COMMIT_WAIT  1000
 
+/*
+ * What gathers behind a disk that does not answer, in bytes: some ten
+ * thousand records, of which the largest takes some 100 KB.
+ */
+#define NGX_HTTP_OAUTH_COMMIT_ROOM  (32 * 1024 * 1024)
+
 
 /*
  * One record on its way.  It is malloc'd and never refers to a request's
@@ -24,6 +30,7 @@ struct ngx_http_oauth_commit_s {
     ngx_http_oauth_commit_pt    handler;  /* NULL: nobody waits */
     void                       *data;
     uint64_t                    connection;
+    ngx_msec_t                  since;
     size_t                      len;
     u_char                      record[1];
 };
@@ -37,10 +44,12 @@ struct ngx_http_oauth_commit_s {
 typedef struct {
     ngx_queue_t                 waiting;
     ngx_queue_t                 writing;
+    size_t                      room;     /* left in "waiting", in bytes */
     ngx_uint_t                  n;        /* of "writing" */
     ngx_thread_task_t           task;
     ngx_thread_pool_t          *pool;
     ngx_event_t                 timer;
+    ngx_msec_t                  wait;     /* of a handler, at most */
     ledger_t                   *ledger;
     ledger_effects_t            effects;
     ledger_rc_t                 rc;
@@ -49,6 +58,7 @@ typedef struct {
     ledger_record_t             records[NGX_HTTP_OAUTH_BATCH_MAX];
     unsigned                    busy:1;
     unsigned                    probe:1;  /* of an empty batch */
+    unsigned                    late:1;   /* nobody waits for it any more */
     volatile ngx_uint_t         written;  /* set by the thread, last */
 } ngx_http_oauth_writer_t;
 
@@ -56,15 +66,18 @@ typedef struct {
 static void ngx_http_oauth_commit_start(ngx_http_oauth_writer_t *w,
     ngx_log_t *log);
 static ngx_int_t ngx_http_oauth_commit_gather(ngx_http_oauth_writer_t *w);
+static ngx_msec_t ngx_http_oauth_commit_left(ngx_http_oauth_writer_t *w);
 static void ngx_http_oauth_commit_thread(void *data, ngx_log_t *log);
 static void ngx_http_oauth_commit_done(ngx_event_t *ev);
 static void ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w,
     ngx_log_t *log);
 static void ngx_http_oauth_commit_lost(ngx_http_oauth_writer_t *w);
+static ngx_uint_t ngx_http_oauth_commit_learnt(ngx_uint_t kind);
 static uint64_t ngx_http_oauth_commit_clock(void);
 static void ngx_http_oauth_commit_tell(ngx_http_oauth_commit_t *commit,
     ngx_uint_t durable);
 static void ngx_http_oauth_commit_timer(ngx_event_t *ev);
+static void ngx_http_oauth_commit_give_up(ngx_queue_t *queue);
 static void ngx_http_oauth_commit_drop(ngx_http_oauth_writer_t *w);
 
 
@@ -90,15 +103,23 @@ ngx_http_oauth_commit(const ledger_record_t *record,
         return NULL;
     }
 
+    if (len > w->room) {
+        ngx_http_oauth_count_lost(ngx_http_oauth_commit_learnt(record->kind));
+        return NULL;
+    }
+
     commit = ngx_alloc(sizeof(ngx_http_oauth_commit_t) + len,
                        ngx_cycle->log);
     if (commit == NULL) {
         return NULL;
     }
 
-    commit->handler = handler;
+    w->room -= len;
+
+    commit->handler = w->late ? NULL : handler;
     commit->data = data;
     commit->connection = 0;
+    commit->since = ngx_current_msec;
     commit->len = len;
     ngx_memcpy(commit->record, buf, len);
 
@@ -108,7 +129,7 @@ ngx_http_oauth_commit(const ledger_record_t *record,
         ngx_http_oauth_commit_start(w, ngx_cycle->log);
     }
 
-    return commit;
+    return (handler && w->late) ? NULL : commit;
 }
 
 
@@ -124,6 +145,13 @@ uint64_t
 ngx_http_oauth_commit_connection(const ngx_http_oauth_commit_t *commit)
 {
     return commit->connection;
+}
+
+
+ngx_uint_t
+ngx_http_oauth_commit_late(void)
+{
+    return ngx_http_oauth_writer && ngx_http_oauth_writer->late;
 }
 
 
@@ -180,7 +208,7 @@ ngx_http_oauth_commit_start(ngx_http_oauth_writer_t *w, ngx_log_t *log)
     w->started = ngx_http_oauth_commit_clock();
 
     /* an exiting worker waits for timers, but not for tasks */
-    ngx_add_timer(&w->timer, NGX_HTTP_OAUTH_COMMIT_WAIT);
+    ngx_add_timer(&w->timer, ngx_http_oauth_commit_left(w));
 
     w->task.handler = ngx_http_oauth_commit_thread;
     w->task.ctx = w;
@@ -221,6 +249,8 @@ ngx_http_oauth_commit_gather(ngx_http_oauth_writer_t *w)
 
         commit = ngx_queue_data(q, ngx_http_oauth_commit_t, queue);
 
+        w->room += commit->len;
+
         if (ledger_record_decode(commit->record, commit->len,
                                  &w->records[w->n])
             != LEDGER_OK)
@@ -233,6 +263,32 @@ ngx_http_oauth_commit_gather(ngx_http_oauth_writer_t *w)
     }
 
     return w->n ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* How long those in the batch may still wait: the first of them the least. */
+
+static ngx_msec_t
+ngx_http_oauth_commit_left(ngx_http_oauth_writer_t *w)
+{
+    ngx_msec_t                waited;
+    ngx_queue_t              *q;
+    ngx_http_oauth_commit_t  *commit;
+
+    for (q = ngx_queue_head(&w->writing);
+         q != ngx_queue_sentinel(&w->writing);
+         q = ngx_queue_next(q))
+    {
+        commit = ngx_queue_data(q, ngx_http_oauth_commit_t, queue);
+
+        if (commit->handler) {
+            waited = ngx_current_msec - commit->since;
+
+            return (waited < w->wait) ? w->wait - waited : 1;
+        }
+    }
+
+    return w->wait;
 }
 
 
@@ -276,6 +332,8 @@ ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w, ngx_log_t *log)
     ngx_http_oauth_commit_t  *commit;
 
     durable = (w->rc == LEDGER_OK);
+
+    w->late = 0;
 
     ngx_memzero(connections, sizeof(connections));
 
@@ -346,21 +404,18 @@ ngx_http_oauth_commit_lost(ngx_http_oauth_writer_t *w)
     n = 0;
 
     for (i = 0; i < w->n; i++) {
-
-        switch (w->records[i].kind) {
-
-        case LEDGER_BINDING:
-        case LEDGER_ANSWER:
-        case LEDGER_REFUSAL:
-            n++;
-            break;
-
-        default:
-            break;
-        }
+        n += ngx_http_oauth_commit_learnt(w->records[i].kind);
     }
 
     ngx_http_oauth_count_lost(n);
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_commit_learnt(ngx_uint_t kind)
+{
+    return kind == LEDGER_BINDING || kind == LEDGER_ANSWER
+           || kind == LEDGER_REFUSAL;
 }
 
 
@@ -389,10 +444,53 @@ ngx_http_oauth_commit_tell(ngx_http_oauth_commit_t *commit,
 }
 
 
+/*
+ * A disk that does not answer must not hold what the provider has answered:
+ * the runner's tokens come first.  The records stay: what they tell is as
+ * true when the disk comes back.
+ */
+
 static void
 ngx_http_oauth_commit_timer(ngx_event_t *ev)
 {
+    ngx_http_oauth_writer_t *w = ev->data;
+
     ngx_add_timer(ev, NGX_HTTP_OAUTH_COMMIT_WAIT);
+
+    if (w->late || w->written) {
+        return;
+    }
+
+    w->late = 1;
+
+    ngx_http_oauth_store_late(ev->log);
+
+    ngx_http_oauth_commit_give_up(&w->writing);
+    ngx_http_oauth_commit_give_up(&w->waiting);
+}
+
+
+/* A handler may queue more, but takes nothing out. */
+
+static void
+ngx_http_oauth_commit_give_up(ngx_queue_t *queue)
+{
+    ngx_queue_t               *q;
+    ngx_http_oauth_commit_t   *commit;
+    ngx_http_oauth_commit_pt   handler;
+
+    for (q = ngx_queue_head(queue);
+         q != ngx_queue_sentinel(queue);
+         q = ngx_queue_next(q))
+    {
+        commit = ngx_queue_data(q, ngx_http_oauth_commit_t, queue);
+        handler = commit->handler;
+        commit->handler = NULL;
+
+        if (handler) {
+            handler(commit->data, 0);
+        }
+    }
 }
 
 
@@ -414,6 +512,8 @@ ngx_http_oauth_commit_init(ngx_cycle_t *cycle)
     ngx_queue_init(&w->writing);
 
     w->pool = mcf->pool;
+    w->wait = mcf->wait;
+    w->room = NGX_HTTP_OAUTH_COMMIT_ROOM;
     w->timer.handler = ngx_http_oauth_commit_timer;
     w->timer.data = w;
     w->timer.log = cycle->log;

@@ -12,6 +12,10 @@
 #include "ngx_http_oauth_value.h"
 
 
+/* An answer that is held for longer is nobody's any more: ms. */
+#define NGX_HTTP_OAUTH_STORE_WAIT_MAX  (10 * 60 * 1000)
+
+
 static void ngx_http_oauth_merge_mode(ngx_http_oauth_mode_t *conf,
     ngx_http_oauth_mode_t *prev, ngx_uint_t mode);
 static char *ngx_http_oauth_role(ngx_conf_t *cf,
@@ -52,6 +56,9 @@ ngx_http_oauth_create_main_conf(ngx_conf_t *cf)
     mcf->max_size = (size_t) 64 * 1024 * 1024 * 1024;
     mcf->retention = (uint64_t) 90 * 86400 * 1000;
     mcf->sync = 1;
+
+    /* clients give up after 30 or 60 s, and some after 15 */
+    mcf->wait = 10000;
 
     return mcf;
 }
@@ -255,6 +262,7 @@ ngx_http_oauth_store_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     off_t        size;
     time_t       retention;
+    ngx_int_t    wait;
     ngx_str_t   *value, s;
     ngx_uint_t   i;
 
@@ -319,6 +327,23 @@ ngx_http_oauth_store_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
+        if (ngx_strncmp(value[i].data, "wait=", 5) == 0) {
+
+            s.data = value[i].data + 5;
+            s.len = value[i].len - 5;
+
+            wait = ngx_parse_time(&s, 0);
+
+            if (wait == NGX_ERROR || wait == 0
+                || wait > NGX_HTTP_OAUTH_STORE_WAIT_MAX)
+            {
+                goto invalid;
+            }
+
+            mcf->wait = (ngx_msec_t) wait;
+            continue;
+        }
+
         goto invalid;
     }
 
@@ -328,8 +353,9 @@ invalid:
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\": expected \"oauth_store PATH "
-                       "[max_size=SIZE] [sync=on|off] [retention=TIME]\" with "
-                       "a SIZE of at least 1m", &value[i]);
+                       "[max_size=SIZE] [sync=on|off] [retention=TIME] "
+                       "[wait=TIME]\" with a SIZE of at least 1m and a wait "
+                       "of at most 10m", &value[i]);
 
     return NGX_CONF_ERROR;
 }

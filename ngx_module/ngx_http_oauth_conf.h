@@ -125,6 +125,7 @@ struct ngx_http_oauth_main_conf_s {
     ngx_str_t                      key_file;
     size_t                         max_size;
     uint64_t                       retention;   /* ms */
+    ngx_msec_t                     wait;        /* for the disk, at most */
     ngx_flag_t                     sync;
 
     ngx_array_t                   *providers;  /* ngx_http_oauth_provider_t* */

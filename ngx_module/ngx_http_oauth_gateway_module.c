@@ -37,7 +37,7 @@ static ngx_uint_t ngx_http_oauth_healing(ngx_http_oauth_main_conf_t *mcf);
 static ngx_command_t  ngx_http_oauth_gateway_commands[] = {
 
     { ngx_string("oauth_store"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234|NGX_CONF_TAKE5,
       ngx_http_oauth_store_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,

@@ -60,8 +60,7 @@ ngx_http_oauth_health_store(ngx_uint_t writable)
     used = 0;
     max = 0;
     sized = (ledger && ledger_size(ledger, &used, &max) == LEDGER_OK);
-    reason = writable ? NULL
-                  : ngx_http_oauth_store_error(ngx_http_oauth_store_trouble());
+    reason = ngx_http_oauth_store_trouble();
 
     store = json_object();
 

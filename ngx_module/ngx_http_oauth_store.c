@@ -36,6 +36,7 @@ typedef struct {
     ngx_event_t                  sweep;
     ledger_rc_t                  told;     /* last failure that was logged */
     unsigned                     failed:1; /* the last commit was not durable */
+    unsigned                     late:1;   /* it has not ended */
 } ngx_http_oauth_store_t;
 
 
@@ -82,11 +83,19 @@ ngx_http_oauth_store_writable(void)
 }
 
 
-ledger_rc_t
+const char *
 ngx_http_oauth_store_trouble(void)
 {
-    return ngx_http_oauth_store_writable() ? LEDGER_OK
-                                           : ngx_http_oauth_worker_store.told;
+    ngx_http_oauth_store_t  *store;
+
+    store = &ngx_http_oauth_worker_store;
+
+    if (ngx_http_oauth_store_writable()) {
+        return NULL;
+    }
+
+    return store->late ? "the disk has not answered"
+                       : ngx_http_oauth_store_error(store->told);
 }
 
 
@@ -97,13 +106,14 @@ ngx_http_oauth_store_failed(ledger_rc_t rc, ngx_log_t *log)
 
     store = &ngx_http_oauth_worker_store;
 
-    if (!store->failed || store->told != rc) {
+    if (!store->failed || store->late || store->told != rc) {
         ngx_log_error(NGX_LOG_CRIT, log, 0,
                       "oauth gateway cannot write to its store \"%V\": %s",
                       &store->mcf->path, ngx_http_oauth_store_error(rc));
     }
 
     store->failed = 1;
+    store->late = 0;
     store->told = rc;
 
     /* probes find out when it can be written again, not exchanges */
@@ -128,7 +138,27 @@ ngx_http_oauth_store_succeeded(void)
     }
 
     store->failed = 0;
+    store->late = 0;
     store->told = LEDGER_OK;
+}
+
+
+void
+ngx_http_oauth_store_late(ngx_log_t *log)
+{
+    ngx_http_oauth_store_t  *store;
+
+    store = &ngx_http_oauth_worker_store;
+
+    ngx_log_error(NGX_LOG_CRIT, log, 0,
+                  "oauth gateway cannot write to its store \"%V\": the disk "
+                  "has not answered for %M ms", &store->mcf->path,
+                  store->mcf->wait);
+
+    /* the end of this commit tells when it can be written again */
+
+    store->failed = 1;
+    store->late = 1;
 }
 
 

@@ -27,11 +27,15 @@ ledger_t *ngx_http_oauth_store(void);
 const ledger_keyring_t *ngx_http_oauth_store_keyring(void);
 ngx_uint_t ngx_http_oauth_store_writable(void);
 
-/* Why it cannot be opened or written; LEDGER_OK: it can. */
+/* Why it cannot be opened or written; NULL: it can. */
 
-ledger_rc_t ngx_http_oauth_store_trouble(void);
+const char *ngx_http_oauth_store_trouble(void);
 void ngx_http_oauth_store_failed(ledger_rc_t rc, ngx_log_t *log);
 void ngx_http_oauth_store_succeeded(void);
+
+/* A commit has no end: as after a failed one, until it has. */
+
+void ngx_http_oauth_store_late(ngx_log_t *log);
 const char *ngx_http_oauth_store_error(ledger_rc_t rc);
 
 /*
@@ -76,8 +80,12 @@ typedef void (*ngx_http_oauth_commit_pt)(void *data, ngx_uint_t durable);
  * to be; ngx_http_oauth_commit_forget() takes handler and data out of it
  * again: the record goes on.
  *
- * NULL: no memory, no ledger, or a field beyond its bound; the handler is
- * not called then.
+ * A handler that has waited for "wait" of "oauth_store" is called as if the
+ * record were not durable.  The record goes on all the same.
+ *
+ * NULL: no memory, no ledger, a field beyond its bound, or no room behind
+ * all that waits; the handler is not called then.  NULL too for a record
+ * with a handler while the disk is late, although that record is queued.
  */
 
 ngx_http_oauth_commit_t *ngx_http_oauth_commit(const ledger_record_t *record,
@@ -92,6 +100,10 @@ uint64_t ngx_http_oauth_commit_connection(
 /* Finds out, as a commit does, whether the store can be written again. */
 
 void ngx_http_oauth_commit_probe(void);
+
+/* Whether the disk keeps a batch for longer than anybody may wait. */
+
+ngx_uint_t ngx_http_oauth_commit_late(void);
 
 /* Whether a batch is being written: the ledger must stay open. */
 

@@ -484,6 +484,27 @@ sync=maybe
 --- message
 retention=long
 
+=== TEST: store with a wrong wait
+--- no_store
+--- http_config
+    oauth_store $TEST_NGINX_SERVER_ROOT/html/s wait=soon;
+--- message
+wait=soon
+
+=== TEST: store that does not wait
+--- no_store
+--- http_config
+    oauth_store $TEST_NGINX_SERVER_ROOT/html/s wait=0;
+--- message
+wait=0
+
+=== TEST: store with too long a wait
+--- no_store
+--- http_config
+    oauth_store $TEST_NGINX_SERVER_ROOT/html/s wait=11m;
+--- message
+wait=11m
+
 === TEST: store with an unknown parameter
 --- no_store
 --- http_config
@@ -495,7 +516,7 @@ colour=red
 --- no_store
 --- http_config
     oauth_store $TEST_NGINX_SERVER_ROOT/html/params max_size=1g sync=off
-                retention=1d;
+                retention=1d wait=500ms;
 --- steps
 connect 1 u=jane
 call 1

@@ -74,7 +74,7 @@ power_images() {
 
     dir=$scratch/$mode.$seed
     mkdir "$dir"
-    truncate -s 112 "$dir/control"
+    truncate -s 120 "$dir/control"
 
     if [ "$mode" = swallow ]; then
         printf '\1' | dd of="$dir/control" bs=1 seek=64 conv=notrunc \

@@ -290,6 +290,59 @@ test('a sync that takes long', { timeout: 60000 }, async t => {
 });
 
 
+test('a sync that does not return', { timeout: 60000 }, async t => {
+    const world = await World.make({ name: 'hang', ports: port,
+                                     store: 'wait=1s' });
+    const { control, provider } = world;
+    const kept = await world.connect();
+    const family = await world.connect();
+    const pids = world.pids;
+
+    control.set('hang', 1);
+
+    /* the disk comes back when we say so: what ends before did not wait */
+
+    const first = world.connect();
+
+    await until(() => control.get('stalled') > 0, 10000, 'a sync');
+
+    const held = await Promise.all([first, world.connect(),
+                                    world.refresh(family)]);
+
+    for (const answer of held) {
+        assert.equal(answer.status, 200, answer.text);
+        assert.equal(answer.marked, true);
+    }
+
+    const seen = provider.counts.token;
+    const refused = await world.connect();
+
+    assert.equal(refused.status, 503, refused.text);
+    assert.equal(provider.counts.token, seen, 'the provider saw it');
+
+    const flagged = await world.connect('/flagged');
+
+    assert.equal(flagged.status, 200, flagged.text);
+    assert.equal(flagged.marked, true);
+    assert.equal(await world.judge(kept), 'active');
+
+    control.set('hang', 0);
+    await world.recovered();
+    world.sameWorkers(pids);
+
+    /* marked, and yet their records were kept, and are written now */
+
+    for (const answer of [...held, flagged]) {
+        assert.equal(await world.judge(answer), 'active');
+    }
+
+    assert.ok(world.gateway.alarms().some(l => /has not answered/.test(l)));
+    t.diagnostic(`back after ${world.slowest.toFixed()} ms`);
+    await world.check();
+    await world.finish(ALARMS);
+});
+
+
 /** Of `n` calls, one after the other, in at most `ms`. */
 async function latencies(world, live, n, ms = Infinity) {
     const all = [];

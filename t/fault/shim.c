@@ -52,6 +52,7 @@ static int shim_below(const char *path, int *store);
 static ssize_t shim_write(int fd, const struct iovec *iov, int n,
     off_t offset, int positioned);
 static int shim_sync(int fd, long number);
+static void shim_hang(void);
 static void shim_log(shim_kind_t kind, uint64_t offset, uint64_t len,
     const struct iovec *iov, int n);
 static int shim_starves(void);
@@ -270,6 +271,10 @@ shim_sync(int fd, long number)
         (void) nanosleep(&pause, NULL);
     }
 
+    if (watched) {
+        shim_hang();
+    }
+
     if (shim_fate(SHIM_SYNC, watched) != SHIM_PASS) {
         return -1;
     }
@@ -285,6 +290,26 @@ shim_sync(int fd, long number)
     }
 
     return rc;
+}
+
+
+static void
+shim_hang(void)
+{
+    struct timespec  pause;
+
+    if (__atomic_load_n(&shim->hang, __ATOMIC_SEQ_CST) == 0) {
+        return;
+    }
+
+    (void) __atomic_add_fetch(&shim->stalled, 1, __ATOMIC_SEQ_CST);
+
+    pause.tv_sec = 0;
+    pause.tv_nsec = 5000000;
+
+    while (__atomic_load_n(&shim->hang, __ATOMIC_SEQ_CST)) {
+        (void) nanosleep(&pause, NULL);
+    }
 }
 
 

@@ -53,10 +53,11 @@ typedef struct {
     uint64_t              alloc_on;
     uint64_t              alloc_seen;
     uint64_t              alloc_failed;
+    uint64_t              hang;          /* no sync ends before this is 0 */
 } shim_control_t;
 
 
-#define SHIM_CONTROL_SIZE  (14 * 8)
+#define SHIM_CONTROL_SIZE  (15 * 8)
 
 
 typedef enum {

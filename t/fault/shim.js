@@ -6,7 +6,7 @@ import os from 'node:os';
 
 const WORDS = ['calls', 'nth', 'error', 'on', 'seen', 'failed', 'stall',
                'stalled', 'swallow', 'allocPid', 'allocNth', 'allocOn',
-               'allocSeen', 'allocFailed'];
+               'allocSeen', 'allocFailed', 'hang'];
 
 export const WRITE = 0x01;
 export const SYNC = 0x02;

@@ -36,7 +36,8 @@ export const LONG = Boolean(process.env.FAULT_LONG);
 
 export class World {
     /** `ports` as of e2e/lib/http.js; `prepare(dir)` runs before the start. */
-    static async make({ name, ports, workers = 1, prepare = () => {} }) {
+    static async make({ name, ports, workers = 1, store = '',
+                        prepare = () => {} }) {
         const world = new World();
         const users = Object.fromEntries(Array.from({ length: USERS },
             (_, i) => [`user-${i}`, { password: `password-of-user-${i}`,
@@ -58,7 +59,7 @@ export class World {
         world.gateway = new Gateway({
             name, port, workers,
             config: dir => urlMode({
-                dir, port, upstream: url, paths,
+                dir, port, upstream: url, paths, store,
                 policy: `user $oauth_response_user;
                          issued_at $oauth_response_issued_at;
                          limit 1 per user client;`,

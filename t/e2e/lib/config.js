@@ -13,9 +13,10 @@ import assert from 'node:assert/strict';
  * server   further lines of the server block
  */
 export function urlMode({ dir, port, upstream, name = 'acme', policy, paths,
-                          guard = '', token = '', http = '', server = '' }) {
+                          guard = '', token = '', http = '', server = '',
+                          store = '' }) {
     return `
-    oauth_store ${dir}/store;
+    oauth_store ${dir}/store ${store};
     ${http}
 
     oauth_provider ${name} {
