@@ -9,6 +9,8 @@
 #include "ngx_http_oauth_counters.h"
 #include "ngx_http_oauth_report.h"
 
+#include <openssl/err.h>
+
 
 /* How long a worker that exits waits for the disk before it asks again. */
 #define NGX_HTTP_OAUTH_COMMIT_WAIT  1000
@@ -18,6 +20,9 @@
  * thousand records, of which the largest takes some 100 KB.
  */
 #define NGX_HTTP_OAUTH_COMMIT_ROOM  (32 * 1024 * 1024)
+
+/* More than OpenSSL takes for the list of a thread's errors. */
+#define NGX_HTTP_OAUTH_COMMIT_ERRORS  4096
 
 
 /*
@@ -68,6 +73,7 @@ static void ngx_http_oauth_commit_start(ngx_http_oauth_writer_t *w,
 static ngx_int_t ngx_http_oauth_commit_gather(ngx_http_oauth_writer_t *w);
 static ngx_msec_t ngx_http_oauth_commit_left(ngx_http_oauth_writer_t *w);
 static void ngx_http_oauth_commit_thread(void *data, ngx_log_t *log);
+static ngx_int_t ngx_http_oauth_commit_ready(ngx_log_t *log);
 static void ngx_http_oauth_commit_done(ngx_event_t *ev);
 static void ngx_http_oauth_commit_end(ngx_http_oauth_writer_t *w,
     ngx_log_t *log);
@@ -300,6 +306,9 @@ ngx_http_oauth_commit_thread(void *data, ngx_log_t *log)
     if (w->ledger == NULL) {
         w->rc = LEDGER_IO;
 
+    } else if (ngx_http_oauth_commit_ready(log) != NGX_OK) {
+        w->rc = LEDGER_NOMEM;
+
     } else if (w->n == 0) {
         w->rc = ledger_probe(w->ledger);
 
@@ -312,6 +321,38 @@ ngx_http_oauth_commit_thread(void *data, ngx_log_t *log)
     ngx_memory_barrier();
 
     w->written = 1;
+}
+
+
+/*
+ * OpenSSL 3 makes the list of a thread's errors with the thread's first
+ * error.  If that is a lack of memory, it has no end: each attempt fails,
+ * and is itself an error that needs the list.
+ */
+
+static ngx_int_t
+ngx_http_oauth_commit_ready(ngx_log_t *log)
+{
+    void  *p;
+
+    static _Thread_local ngx_uint_t  ready;
+
+    if (ready) {
+        return NGX_OK;
+    }
+
+    p = ngx_alloc(NGX_HTTP_OAUTH_COMMIT_ERRORS, log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_free(p);
+
+    ERR_clear_error();
+
+    ready = 1;
+
+    return NGX_OK;
 }
 
 
@@ -519,6 +560,9 @@ ngx_http_oauth_commit_init(ngx_cycle_t *cycle)
     w->timer.log = cycle->log;
 
     ngx_http_oauth_writer = w;
+
+    /* the event loop's own thread, too */
+    (void) ngx_http_oauth_commit_ready(cycle->log);
 
     return NGX_OK;
 }
