@@ -14,12 +14,16 @@
 /* 2^63 has 19 digits: what is shorter fits into jansson's integers. */
 #define LEDGER_JSON_LONG_INTEGER  19
 
+/* jansson's buffer of a token grows to twice its length; it begins so. */
+#define LEDGER_JSON_BUFFER        64
+
 
 static ledger_slice_t ledger_json_without_mark(ledger_slice_t text);
 static int ledger_json_is_too_deep(ledger_slice_t text);
 static size_t ledger_json_string_end(ledger_slice_t text, size_t i);
 static ledger_rc_t ledger_json_parse(const char *text, size_t len,
     size_t flags, json_t **root, enum json_error_code *code);
+static size_t ledger_json_read(void *buffer, size_t size, void *data);
 static void *ledger_json_malloc(size_t size);
 static ledger_rc_t ledger_json_parse_quoted(ledger_slice_t text,
     size_t flags, json_t **root);
@@ -30,10 +34,15 @@ static int ledger_json_is_name(ledger_slice_t text, size_t end);
 static int ledger_json_is_digit(unsigned char c);
 
 
-/* What allocates for jansson, and whether that has failed. */
+/*
+ * What allocates for jansson, whether that has failed, and what jansson gets
+ * in the place of the first that failed.
+ */
 
 static _Thread_local json_malloc_t  ledger_json_allocate;
 static _Thread_local int            ledger_json_starved;
+static _Thread_local void          *ledger_json_reserve;
+static _Thread_local size_t         ledger_json_reserved;
 
 
 ledger_rc_t
@@ -137,10 +146,13 @@ ledger_json_parse(const char *text, size_t len, size_t flags, json_t **root,
     json_free_t     release;
     json_error_t    error;
     json_malloc_t   allocate;
+    ledger_slice_t  rest;
 
     /*
      * Without memory jansson's parser calls good text malformed, or loses
-     * bytes of it and succeeds: a token would be recorded that is none.
+     * bytes of it and goes on: a token would be recorded that is none, and
+     * a byte that ends a token is an assertion, or missed for ever.  So the
+     * first time that there is none it gets the reserve, and the text ends.
      */
 
     json_get_alloc_funcs(&allocate, &release);
@@ -148,9 +160,23 @@ ledger_json_parse(const char *text, size_t len, size_t flags, json_t **root,
     ledger_json_allocate = allocate;
     ledger_json_starved = 0;
 
+    rest.data = (const unsigned char *) text;
+    rest.len = len;
+
+    ledger_json_reserved = LEDGER_JSON_BUFFER + 2 * len;
+    ledger_json_reserve = allocate(ledger_json_reserved);
+
+    if (ledger_json_reserve == NULL) {
+        *code = json_error_out_of_memory;
+        return LEDGER_NOMEM;
+    }
+
     json_set_alloc_funcs(ledger_json_malloc, release);
 
-    value = json_loadb(len > 0 ? text : "", len, flags, &error);
+    value = json_load_callback(ledger_json_read, &rest, flags, &error);
+
+    release(ledger_json_reserve);
+    ledger_json_reserve = NULL;
 
     if (value == NULL || ledger_json_starved) {
         json_set_alloc_funcs(allocate, release);
@@ -184,6 +210,24 @@ ledger_json_parse(const char *text, size_t len, size_t flags, json_t **root,
 }
 
 
+/* A byte at a time: what jansson was given, it reads. */
+
+static size_t
+ledger_json_read(void *buffer, size_t size, void *data)
+{
+    ledger_slice_t *rest = data;
+
+    if (ledger_json_starved || rest->len == 0 || size == 0) {
+        return 0;
+    }
+
+    *(unsigned char *) buffer = *rest->data++;
+    rest->len--;
+
+    return 1;
+}
+
+
 static void *
 ledger_json_malloc(size_t size)
 {
@@ -193,6 +237,11 @@ ledger_json_malloc(size_t size)
 
     if (p == NULL) {
         ledger_json_starved = 1;
+
+        if (size <= ledger_json_reserved) {
+            p = ledger_json_reserve;
+            ledger_json_reserve = NULL;
+        }
     }
 
     return p;

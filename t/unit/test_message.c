@@ -1029,6 +1029,73 @@ test_no_memory_for_json(void **state)
 }
 
 
+/*
+ * The same for tokens whose last byte, or the one behind them, is where
+ * jansson's buffer of 16, 32 or 64 bytes must grow: to miss that byte alone
+ * is a failed assertion, or a string without an end.
+ */
+
+static void
+test_no_memory_at_a_bound(void **state)
+{
+    int                  len;
+    char                 text[128];
+    json_t              *message;
+    size_t               i, n;
+    ledger_rc_t          rc;
+
+    static const char   *forms[] = {
+        "{\"a\": \"%.*s\"}",
+        "{\"a\": 1%.*s}",
+        "{\"a\": -1%.*s}",
+        "{\"a\": 0.%.*s, \"b\": 1}",
+        "{\"a\": 1.%.*se7}",
+        "{\"a\": 0.%.*se-7}",
+        "{\"a\": \"%.*s\\u00e4\"}",
+        "{\"a\": \"%.*s\t\"}",
+        "{\"a\": \"%.*s",
+        "{\"a\": e%.*s}",
+        "{\"a\": x%.*s}"
+    };
+
+    static const char    digits[] =
+        "1234567890123456789012345678901234567890123456789012345678901234567";
+
+    (void) state;
+
+    for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        for (len = 1; len < (int) sizeof(digits); len++) {
+            for (once = 0; once < 2; once++) {
+
+                (void) snprintf(text, sizeof(text), forms[i], len, digits);
+
+                rc = LEDGER_NOMEM;
+
+                for (n = 0; rc == LEDGER_NOMEM; n++) {
+                    message = json_object();
+                    assert_non_null(message);
+
+                    allowance = n;
+                    json_set_alloc_funcs(scarce_malloc, free);
+
+                    rc = ledger_message_json(slice(text), 0, message);
+
+                    json_set_alloc_funcs(malloc, free);
+                    json_decref(message);
+
+                    assert_in_range(n, 0, 1000);
+                }
+
+                assert_true(rc == LEDGER_OK || rc == LEDGER_MALFORMED);
+                assert_int_equal(rc == LEDGER_OK, i < 7);
+            }
+        }
+    }
+
+    once = 0;
+}
+
+
 static void
 test_secrets(void **state)
 {
@@ -1086,6 +1153,7 @@ main(void)
         cmocka_unit_test(test_form_round_trip),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_no_memory_for_json),
+        cmocka_unit_test(test_no_memory_at_a_bound),
         cmocka_unit_test(test_secrets),
     };
 
