@@ -16,7 +16,8 @@ usage() {
 usage: ./build.sh soak [NAME [ARGUMENT ...]]
 
 Runs one soak, or all. Each is bounded, prints what it counted, and ends with
-status 1 if it found anything.
+status 1 if it found anything. Those that search at random (fuzz, ledger, module,
+tsan) begin with builds that are broken on purpose, and must catch them.
 
   power [IMAGES]   power loss: images of the disk at every moment of random
                    writes (default 1000000)
@@ -57,6 +58,12 @@ end_to_end() {
 }
 
 
+# first of all a broken build must be caught: caught NAME WORDS COMMAND ...
+caught() {
+    "$root/t/broken/caught" "$@"
+}
+
+
 soak_power() {
     "$root/util/fault.sh" power "${1:-1000000}"
 }
@@ -93,13 +100,24 @@ soak_mixed() {
 
 
 soak_fuzz() {
+    FUZZ_RUNS=4000000 caught one-too-many ' in compare_' \
+        util/fuzz.sh ledger 300
+
     FUZZ_RUNS=${1:-20000000} FUZZ_JOBS=${FUZZ_JOBS:-$(nproc)} \
         "$root/util/fuzz.sh" 86400
 }
 
 
-# a process for each CPU, with seeds of its own, which begin at LEDGER_SEED
 soak_ledger() {
+    caught one-too-many 'ledger and oracle differ' \
+        util/soak.sh histories 20000
+
+    soak_histories "$@"
+}
+
+
+# a process for each CPU, with seeds of its own, which begin at LEDGER_SEED
+soak_histories() {
     local program=$build/core/plain/t/unit/test_oracle length=1000 part
     local parts=${LEDGER_JOBS:-$(nproc)} seed=${LEDGER_SEED:-$RANDOM}
     local runs=$(((${1:-10000000} - 1) / length / parts + 1)) start=$SECONDS
@@ -130,12 +148,21 @@ soak_ledger() {
 
 
 soak_module() {
+    MODULE_SECONDS=120 caught short-of-a-byte 'heap-buffer-overflow' \
+        util/test.sh module
+    MODULE_SECONDS=120 caught lets-through \
+        'a superseded token was answered 200|superseded canary-.* came through' \
+        util/test.sh module
+
     MODULE_REQUESTS=${1:-1000000} MODULE_SECONDS=86400 \
         "$root/util/test.sh" module
 }
 
 
 soak_tsan() {
+    THREADS_COMMITS=600 caught plain-store 'ThreadSanitizer: data race' \
+        util/test.sh threads
+
     THREADS_COMMITS=2000 MODULE_REQUESTS=${1:-100000} MODULE_SECONDS=86400 \
         "$root/util/test.sh" threads tsan
 }

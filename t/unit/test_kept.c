@@ -1285,6 +1285,7 @@ test_damaged_row(void **state)
                              &value), 0);
     len = value.mv_size;
     assert_true(len < sizeof(row));
+    memset(row, 0, sizeof(row));
     memcpy(row, value.mv_data, len);
     mdb_txn_abort(txn);
 
