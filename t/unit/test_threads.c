@@ -133,6 +133,36 @@ write_all(void *data)
 }
 
 
+/* What a guard does, which remembers; "j" was judged before. */
+
+static void
+look_up_remembered(worker_t *w, const ledger_token_id_t *id, ledger_ms_t now,
+    const ledger_judgement_t *j)
+{
+    unsigned              i;
+    ledger_slice_t        text;
+    const ledger_look_t  *look;
+
+    text = (ledger_slice_t) { id->bytes, sizeof(id->bytes) };
+
+    for (i = 0; i < 2; i++) {
+
+        if (ledger_recall(w->ledger, text, now, &look) != LEDGER_OK) {
+            must(ledger_look(w->ledger, text, id, 1, now, &look)
+                 == LEDGER_OK);
+        }
+
+        /* it may know more by now, but never less */
+
+        must(look->verdict == LEDGER_VERDICT_UNKNOWN
+             || look->verdict == LEDGER_VERDICT_SUPERSEDED
+             || look->verdict == j->verdict);
+        must(j->verdict != LEDGER_VERDICT_UNKNOWN
+             || look->verdict == LEDGER_VERDICT_UNKNOWN);
+    }
+}
+
+
 /* What was acknowledged is there, and what was superseded stays so. */
 
 static void
@@ -147,6 +177,7 @@ look_up_token(worker_t *w, unsigned i)
     id = scene_token(name(buf, 's', w->worker, user, i));
 
     must(ledger_judge(w->ledger, &id, 1, T0 + i, &j) == LEDGER_OK);
+    look_up_remembered(w, &id, T0 + i, &j);
 
     /* a later batch ends it, and then a sweep may take it away */
 
