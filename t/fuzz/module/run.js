@@ -3,7 +3,7 @@
  * provider that answers as it likes, and watches.
  *
  *   node run.js --nginx FILE --dir DIR [--requests N] [--seconds N]
- *               [--seed N] [--first N] [--workers N]
+ *               [--seed N] [--first N] [--workers N] [--lanes N]
  *
  * A finding is a report of a sanitizer, a worker that ends, an alert in the
  * log, a good exchange that fails, or a superseded token that a refusing
@@ -25,8 +25,7 @@ import { Choice } from './random.js';
 import { randomRequest } from './requests.js';
 
 
-const LANES = 64;
-const BATCH = 2000;
+const BATCH = 4000;
 const PER_CONNECTION = 5;
 const IDLE = 400;              /* ms without a byte: nothing more will come */
 const LONGEST = 3000;          /* ms for one connection */
@@ -40,6 +39,8 @@ const { values: options } = parseArgs({ options: {
     seed: { type: 'string', default: '1' },
     first: { type: 'string', default: '0' },
     workers: { type: 'string', default: '2' },
+    /* most of a connection's time is spent on answers that do not come */
+    lanes: { type: 'string', default: '128' },
 } });
 
 const seed = Number(options.seed);
@@ -284,7 +285,8 @@ try {
                                Number(options.requests));
         const from = next;
 
-        await Promise.all(Array.from({ length: LANES }, () => lane(until)));
+        await Promise.all(Array.from({ length: Number(options.lanes) },
+                                     () => lane(until)));
 
         try {
             await check();
@@ -311,6 +313,11 @@ try {
 
     if (gateway.child?.exitCode === null) {
         await gateway.stop();
+    }
+
+    if (gateway.child) {
+        /* why a good request failed */
+        console.log(gateway.findings());
     }
 }
 
