@@ -198,7 +198,7 @@ broken_early() {
 }
 
 
-# all workers share the store that the master has opened
+# all workers share the store that the master has opened; it has no threads
 broken_fork() {
     broken fork ngx_http_oauth_store.c '
         /^ngx_http_oauth_store_init_module/,/^}/ {
@@ -215,6 +215,9 @@ broken_fork() {
         /^ngx_http_oauth_store_init_process/,/^}/ {
             /ngx_memzero(store/d
             /ngx_http_oauth_store_open(store/d
+        }
+        /^ngx_http_oauth_store_open/,/^}/ {
+            /ngx_http_oauth_warm(/d
         }
     '
 }

@@ -223,7 +223,8 @@ test('the disk is full', { timeout: 120000 }, async t => {
 function mount(dir) {
     const { uid, gid } = userOf('www-data');
     const r = spawnSync('mount', ['-t', 'tmpfs', '-o',
-                                  `size=3m,mode=0700,uid=${uid},gid=${gid}`,
+                                  `size=${LONG ? 16 : 3}m,mode=0700,`
+                                  + `uid=${uid},gid=${gid}`,
                                   'oauth-fault', dir], { encoding: 'utf8' });
 
     assert.equal(r.status, 0, r.stderr);
