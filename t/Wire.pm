@@ -10,6 +10,8 @@ package Wire;
 #   statuses_of(ANSWER)           "200 409": of all answers in it
 #   ok_status(ANSWER, STATUS, NAME)
 #                                 that the answers have these; a digit or x
+#   provider_saw()                what the provider's log has of the requests that
+#                                 are no steps of a test: a line each
 
 use strict;
 use warnings;
@@ -19,7 +21,9 @@ use IO::Socket::INET ();
 use Test::More ();
 use Time::HiRes ();
 
-our @EXPORT = qw(wire post statuses_of ok_status);
+use OAuthGateway ();
+
+our @EXPORT = qw(wire post statuses_of ok_status provider_saw);
 
 
 sub wire
@@ -77,6 +81,17 @@ sub ok_status
 
     return Test::More::like(statuses_of($answer), qr/^$status$/, $name)
            || Test::More::diag($answer);
+}
+
+
+# nginx writes its log after the answer
+sub provider_saw
+{
+    Time::HiRes::sleep(0.1);
+
+    my $log = OAuthGateway::slurp(OAuthGateway::html('provider.log'));
+
+    return grep { !m{ /token\?t=} } split /\n/, $log // '';
 }
 
 1;

@@ -22,8 +22,7 @@ our $call = sub {
 # what the provider has seen of the calls since it was asked last
 our $seen = 0;
 our $saw = sub {
-    Time::HiRes::sleep(0.1);
-    my @lines = grep { !m{ /token\?t=} } split /\n/, slurp(html('provider.log')) // '';
+    my @lines = provider_saw();
     my @new = @lines[$seen .. $#lines];
 
     $seen = @lines;

@@ -21,11 +21,7 @@ our $get = sub { return "GET /api/x HTTP/1.1\r\n${head}Authorization: Bearer at-
 our $end = "GET /end HTTP/1.1\r\n${head}Connection: close\r\n\r\n";
 our $chunks = sub { return join '', map({ sprintf "%x\r\n%s\r\n", length $_, $_ } @_), "0\r\n\r\n" };
 
-our $seen = sub {
-    Time::HiRes::sleep(0.1);
-
-    return join ' ', map { s/ .*//r } grep { !m{ /token\?t=| /end} } split /\n/, slurp(html('provider.log')) // '';
-};
+our $seen = sub { return join ' ', map { s/ .*//r } grep { !m{ /end} } provider_saw() };
 
 no_root_location();
 
