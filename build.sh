@@ -8,7 +8,12 @@ set -euo pipefail
 
 deps_build=(gcc libc6-dev make dpkg-dev nginx nginx-dev libssl-dev
             libpcre2-dev libjansson-dev liblmdb-dev zlib1g-dev)
+deps_deb=(debhelper)
 deps_run=(ca-certificates curl libnginx-mod-http-perl)
+
+# what of the sources the package is built from
+deb_parts=(CHANGES.md LICENSE README.md conf config config.make dashboard
+           debian docs ngx_module util)
 
 
 usage() {
@@ -17,6 +22,7 @@ usage: ./build.sh COMMAND [ARGUMENT ...]
 
   deps    install what build and run need (Debian 12, as root)
   build   build build/ngx_http_oauth_gateway_module.so for Debian's nginx
+  deb     build the Debian package of the module
   run     install, build and start a gateway with a playground provider
   test    install the test tools and run everything that CI runs
   bench   measure the gateway beside plain proxy_pass and alternatives
@@ -155,6 +161,47 @@ END
 }
 
 
+usage_deb() {
+    cat <<'END'
+usage: ./build.sh deb
+
+Builds the package libnginx-mod-http-oauth-gateway for the nginx-dev that is
+installed, from a copy of the sources in build/deb/, and leaves it in
+build/libnginx-mod-http-oauth-gateway.deb. Needs no root once debhelper is
+there. Install it with apt-get install ./FILE: it enables the module for the
+next start of nginx. Removing it leaves stores, keys and configuration alone.
+END
+}
+
+
+cmd_deb() {
+    packages_install "${deps_build[@]}" "${deps_deb[@]}"
+    with_lock deb deb_build
+}
+
+
+deb_build() {
+    local dir=$build/deb package=libnginx-mod-http-oauth-gateway file
+
+    rm -rf "$dir"
+    mkdir -p "$dir/source"
+    tar -C "$root" -c "${deb_parts[@]}" | tar -C "$dir/source" -x
+
+    (
+        cd "$dir/source"
+        DEB_BUILD_OPTIONS="parallel=$(nproc) noautodbgsym" \
+            dpkg-buildpackage -b -us -uc
+    ) >"$dir/log" 2>&1 || {
+        tail -n 20 "$dir/log" >&2
+        die "the package is not built, see $dir/log"
+    }
+
+    file=$(echo "$dir/${package}"_*.deb)
+    cp "$file" "$build/$package.deb"
+    say "built build/$package.deb: ${file##*/}"
+}
+
+
 usage_run() {
     cat <<'END'
 usage: ./build.sh run
@@ -270,7 +317,7 @@ main() {
     local command=${1:---help}
 
     case $command in
-        deps|build|run|test|bench|fuzz|soak|coverage|clean) shift ;;
+        deps|build|deb|run|test|bench|fuzz|soak|coverage|clean) shift ;;
         -h|--help|help) usage; exit ;;
         *) usage >&2; die "unknown command \"$command\"" ;;
     esac
@@ -280,7 +327,7 @@ main() {
     esac
 
     case $command in
-        deps|build|run|clean)
+        deps|build|deb|run|clean)
             [ $# = 0 ] || die "\"$command\" takes no argument"
     esac
 

@@ -58,8 +58,8 @@ packages_install() {
     services_hold
 
     # shellcheck disable=SC2086
-    apt_get install $missing >"$build/apt.log" 2>&1 \
-        || { apt_get update && apt_get install $missing; } \
+    apt_get --no-remove install $missing >"$build/apt.log" 2>&1 \
+        || { apt_get update && apt_get --no-remove install $missing; } \
                >"$build/apt.log" 2>&1 \
         || { tail -n 20 "$build/apt.log" >&2; services_release; \
              die "apt-get failed"; }

@@ -8,7 +8,7 @@ set -euo pipefail
 
 # each is a function soak_NAME below
 soaks=(power io alloc kill reload upgrade stuck mixed
-       fuzz ledger module tsan valgrind leak stale)
+       fuzz ledger module tsan valgrind leak stale deb)
 
 
 usage() {
@@ -44,6 +44,7 @@ module, tsan) begin with builds that are broken on purpose, and must catch them.
   leak [FILE ...]  suites, each request again and again
   stale [SECONDS]  what guards remember: processes judge while others
                    supersede and are killed (default 120)
+  deb              the Debian package: built, installed, used, purged
 END
 }
 
@@ -188,6 +189,11 @@ soak_stale() {
          "$build/core/plain/t/unit/test_stale"
 
     "$build/core/plain/t/unit/test_stale" "${1:-120}"
+}
+
+
+soak_deb() {
+    "$root/util/test.sh" deb
 }
 
 

@@ -12,7 +12,7 @@ stages=(style core unit threads fuzz build symbols docs conf run t hup asan
 nginx_stages=(symbols t hup asan static e2e)
 
 # not run unless named: ./build.sh soak runs them
-long_stages=(tsan valgrind leak)
+long_stages=(deb tsan valgrind leak)
 
 logs=$build/test
 sources=$build/source
@@ -57,6 +57,9 @@ Installs what the tests need and runs all stages, or those named:
 
 Of these only those that are named:
 
+  deb      the Debian package: built, read by lintian, installed, used, removed
+           and purged in a copy of this system (as root); LINTIAN names
+           another lintian
   tsan     random requests to a static nginx under ThreadSanitizer
   valgrind unit tests, and the suites T_FILES, under memcheck
   leak     the suites T_FILES, each request again and again, for memory that
@@ -546,6 +549,16 @@ END
 }
 
 
+stage_deb() {
+    local deb=$build/libnginx-mod-http-oauth-gateway.deb
+
+    check "the package is built" "$root/build.sh" deb
+    check "lintian finds nothing" "${LINTIAN:-lintian}" --allow-root \
+          --fail-on error,warning "$deb"
+    check_tap "the package, installed" "$root/util/deb-check" "$deb"
+}
+
+
 stage_tsan() {
     check "static nginx under TSan" with_lock tsan tsan_build
     check "random requests" module_run "$build/tsan/objs/nginx" \
@@ -729,6 +742,8 @@ test_deps() {
             static) packages+=(clang) ;;
             conf)   packages+=(util-linux openssl) ;;
             fault)  packages+=(util-linux) ;;
+            deb)    packages+=(util-linux curl)
+                    [ -n "${LINTIAN:-}" ] || packages+=(lintian) ;;
             valgrind) packages+=(libcmocka-dev valgrind) ;;
             e2e)    packages+=(openssl iproute2 git) ;;
         esac
