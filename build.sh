@@ -139,25 +139,7 @@ module_configure() {
 
 
 module_loads() {
-    local dir=$build/load
-
-    mkdir -p "$dir"
-    cat >"$dir/nginx.conf" <<END
-load_module $module;
-pid $dir/nginx.pid;
-error_log stderr;
-events { }
-http {
-    access_log off;
-    client_body_temp_path $dir/body;
-    proxy_temp_path $dir/proxy;
-    fastcgi_temp_path $dir/fastcgi;
-    uwsgi_temp_path $dir/uwsgi;
-    scgi_temp_path $dir/scgi;
-}
-END
-    "$nginx" -e stderr -q -t -p "$dir" -c "$dir/nginx.conf" \
-        || die "nginx does not load the module"
+    conf_test "$build/load" "" || die "nginx does not load the module"
 }
 
 

@@ -116,3 +116,28 @@ with_lock() {
         "$@" 9>&-
     ) 9>"$build/$name.lock"
 }
+
+
+# nginx -t of the smallest configuration with the module: conf_test DIR HTTP,
+# HTTP being what stands in the http block; nothing outside DIR is written
+conf_test() {
+    local dir=$1 http=$2
+
+    mkdir -p "$dir"
+    cat >"$dir/nginx.conf" <<END
+load_module $module;
+pid $dir/nginx.pid;
+error_log stderr;
+events { }
+http {
+    access_log off;
+    client_body_temp_path $dir/body;
+    proxy_temp_path $dir/proxy;
+    fastcgi_temp_path $dir/fastcgi;
+    uwsgi_temp_path $dir/uwsgi;
+    scgi_temp_path $dir/scgi;
+    $http
+}
+END
+    "$nginx" -e stderr -q -t -p "$dir" -c "$dir/nginx.conf"
+}

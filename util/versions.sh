@@ -339,8 +339,6 @@ lmdb_taken() {
 lmdb_nginx() {
     local dir=$build/lmdb-check gateway=
 
-    mkdir -p "$dir"
-
     if [ "$1" = guard ]; then
         gateway="oauth_store $dir/store;
                  oauth_provider p { user \$arg_u; }
@@ -350,20 +348,5 @@ lmdb_nginx() {
                  }"
     fi
 
-    cat >"$dir/nginx.conf" <<END
-load_module $module;
-pid $dir/nginx.pid;
-error_log stderr;
-events { }
-http {
-    access_log off;
-    client_body_temp_path $dir/body;
-    proxy_temp_path $dir/proxy;
-    fastcgi_temp_path $dir/fastcgi;
-    uwsgi_temp_path $dir/uwsgi;
-    scgi_temp_path $dir/scgi;
-    $gateway
-}
-END
-    "$nginx" -e stderr -t -q -p "$dir" -c "$dir/nginx.conf"
+    conf_test "$dir" "$gateway"
 }
