@@ -766,7 +766,10 @@ add_block_preprocessor(sub {
     }
 
     if (!defined $block->bare) {
-        $http = '    oauth_store ' . html("store-$block_number") . ";\n"
+        # memcheck has less address space than the default asks for
+        my $size = $ENV{TEST_NGINX_USE_VALGRIND} ? ' max_size=1g' : '';
+
+        $http = '    oauth_store ' . html("store-$block_number") . "$size;\n"
             if !defined $block->no_store;
         $http .= "    oauth_provider p {\n$provider\n    }\n";
         $http .= provider_server($block->mock // '');
