@@ -288,6 +288,7 @@ call 2 : 200 | action=pass
 connect 1 u=jane S
 connect 2 u=jane S
 call 1 /api/dead : 401
+sleep 0.3
 call 1 : 200 | authorization=Bearer at-canary-1 | -error
 call 2 : 200
 --- log_like
