@@ -8,7 +8,7 @@ set -euo pipefail
 
 deps_build=(gcc libc6-dev make dpkg-dev nginx nginx-dev libssl-dev
             libpcre2-dev libjansson-dev liblmdb-dev zlib1g-dev)
-deps_deb=(debhelper)
+deps_deb=(build-essential debhelper)
 deps_run=(ca-certificates curl libnginx-mod-http-perl)
 
 # what of the sources the package is built from
