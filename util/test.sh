@@ -173,6 +173,12 @@ stage_style() {
     for file in "$root"/build.sh "$root"/.ci/run "$root"/util/*.sh; do
         check "${file#"$root"/} parses" bash -n "$file"
     done
+
+    # found here, and not only by the test that breaks something
+    for file in "$root"/t/broken/*.patch; do
+        check "${file#"$root"/} applies" \
+              patch --dry-run -s -p1 -d "$root" -i "$file"
+    done
 }
 
 
