@@ -42,6 +42,7 @@ ngx_http_oauth_create_main_conf(ngx_conf_t *cf)
      *
      *     mcf->path = { 0, NULL };
      *     mcf->key_file = { 0, NULL };
+     *     mcf->lock_file = { 0, NULL };
      *     mcf->providers = NULL;
      *     mcf->keyring = NULL;
      *     mcf->pool = NULL;
@@ -69,7 +70,19 @@ ngx_http_oauth_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_oauth_main_conf_t *mcf = conf;
 
-    if (mcf->path.len == 0 || mcf->key_file.len) {
+    if (mcf->path.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    mcf->lock_file.len = mcf->path.len + sizeof("/flights") - 1;
+    mcf->lock_file.data = ngx_pnalloc(cf->pool, mcf->lock_file.len + 1);
+    if (mcf->lock_file.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_sprintf(mcf->lock_file.data, "%V/flights%Z", &mcf->path);
+
+    if (mcf->key_file.len) {
         return NGX_CONF_OK;
     }
 

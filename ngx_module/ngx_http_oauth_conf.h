@@ -123,6 +123,7 @@ struct ngx_http_oauth_provider_s {
 struct ngx_http_oauth_main_conf_s {
     ngx_str_t                      path;
     ngx_str_t                      key_file;
+    ngx_str_t                      lock_file;   /* in the store: "flights" */
     size_t                         max_size;
     uint64_t                       retention;   /* ms */
     ngx_msec_t                     wait;        /* for the disk, at most */

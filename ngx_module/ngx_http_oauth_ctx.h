@@ -216,6 +216,7 @@ struct ngx_http_oauth_ctx_s {
     unsigned                       healing:1;  /* heal is tried after this */
     unsigned                       flying:1;   /* its flight is ours */
     unsigned                       inherited:1;    /* from a dead worker */
+    unsigned                       foreign:1;  /* it met another master's */
     unsigned                       waiting:1;  /* for the flight of another */
     unsigned                       revocation:1; /* not a token request */
     unsigned                       undecided:1;

@@ -7,6 +7,7 @@
 #include "ngx_http_oauth_flight.h"
 #include "ngx_http_oauth_conf.h"
 #include "ngx_http_oauth_ctx.h"
+#include "ngx_http_oauth_name_lock.h"
 #include "ngx_http_oauth_token_endpoint.h"
 
 #include <openssl/rand.h>
@@ -44,8 +45,6 @@
 
 #define NGX_HTTP_OAUTH_GROUPS         256
 
-#define NGX_HTTP_OAUTH_FLIGHT_SALT    32
-
 
 typedef enum {
     NGX_HTTP_OAUTH_FLIGHT_FREE = 0,
@@ -73,7 +72,7 @@ typedef struct {
 
 typedef struct {
     uint64_t                       serial;
-    u_char                         salt[NGX_HTTP_OAUTH_FLIGHT_SALT];
+    u_char                         salt[NGX_HTTP_OAUTH_NAME_LOCK_SALT];
     ngx_http_oauth_flight_entry_t  entries[NGX_HTTP_OAUTH_FLIGHTS];
 } ngx_http_oauth_flight_table_t;
 
@@ -98,6 +97,7 @@ typedef struct {
     ngx_event_t                 poll;
     ngx_uint_t                  nwaiters;
     ngx_uint_t                  max;
+    u_char                      salt[NGX_HTTP_OAUTH_NAME_LOCK_SALT];
 } ngx_http_oauth_flights_t;
 
 
@@ -110,6 +110,12 @@ static ngx_int_t ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_flight_table_t *table, ngx_uint_t force);
 static void ngx_http_oauth_flight_enter(ngx_http_oauth_flight_table_t *table,
     ngx_http_oauth_flight_entry_t *entry, const ledger_token_id_t *token);
+static ngx_int_t ngx_http_oauth_flight_lock_name(ngx_http_oauth_ctx_t *ctx,
+    const ledger_token_id_t *name, const ngx_http_oauth_flight_entry_t *entry);
+static void ngx_http_oauth_flight_unlock_name(const ledger_token_id_t *name,
+    uint64_t serial, const ngx_http_oauth_flight_entry_t *entry);
+static ngx_uint_t ngx_http_oauth_flight_foreign(const ledger_token_id_t *name,
+    const ngx_http_oauth_flight_entry_t *entry);
 static ngx_int_t ngx_http_oauth_flight_memory(ngx_http_oauth_ctx_t *ctx,
     ngx_http_oauth_flight_entry_t *entry);
 static ngx_http_oauth_flight_entry_t *ngx_http_oauth_flight_find(
@@ -178,7 +184,7 @@ ngx_http_oauth_flight_zone_init(ngx_shm_zone_t *zone, void *data)
 
     table = ngx_slab_calloc(pool, sizeof(ngx_http_oauth_flight_table_t));
     if (table == NULL
-        || RAND_bytes(table->salt, NGX_HTTP_OAUTH_FLIGHT_SALT) != 1)
+        || RAND_bytes(table->salt, NGX_HTTP_OAUTH_NAME_LOCK_SALT) != 1)
     {
         return NGX_ERROR;
     }
@@ -194,9 +200,10 @@ void
 ngx_http_oauth_flight_init_process(ngx_cycle_t *cycle,
     ngx_http_oauth_main_conf_t *mcf)
 {
-    ngx_uint_t                 i;
-    ngx_core_conf_t           *ccf;
-    ngx_http_oauth_flights_t  *f;
+    ngx_uint_t                      i;
+    ngx_core_conf_t                *ccf;
+    ngx_http_oauth_flights_t       *f;
+    ngx_http_oauth_flight_table_t  *table;
 
     f = &ngx_http_oauth_flights;
 
@@ -220,6 +227,11 @@ ngx_http_oauth_flight_init_process(ngx_cycle_t *cycle,
 
     f->poll.handler = ngx_http_oauth_flight_poll;
     f->poll.log = cycle->log;
+
+    if (ngx_http_oauth_name_lock_open(mcf, f->salt, cycle->log) != NGX_OK) {
+        table = f->zone->data;
+        ngx_memcpy(f->salt, table->salt, sizeof(f->salt));
+    }
 }
 
 
@@ -297,6 +309,15 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
         return NGX_BUSY;
     }
 
+    if (ngx_http_oauth_flight_lock_name(ctx, &ctx->flight_token, entry)
+        != NGX_OK)
+    {
+        return NGX_AGAIN;
+    }
+
+    ctx->inherited |= ctx->foreign;
+    ctx->foreign = 0;
+
     entry->state = NGX_HTTP_OAUTH_FLIGHT_FREE;
     ngx_memory_barrier();
 
@@ -324,6 +345,64 @@ ngx_http_oauth_flight_enter(ngx_http_oauth_flight_table_t *table,
 
     ngx_memory_barrier();
     entry->state = NGX_HTTP_OAUTH_FLIGHT_FLYING;
+}
+
+
+/*
+ * Takes a name from the other masters' workers.  One of our own that has lost
+ * its lease may still hold the lock: its entry says so.  NGX_AGAIN: it flies
+ * elsewhere; what comes of it must be looked for even if its process dies.
+ */
+
+static ngx_int_t
+ngx_http_oauth_flight_lock_name(ngx_http_oauth_ctx_t *ctx,
+    const ledger_token_id_t *name, const ngx_http_oauth_flight_entry_t *entry)
+{
+    if (ngx_http_oauth_name_lock(name) == NGX_OK
+        || !ngx_http_oauth_flight_foreign(name, entry))
+    {
+        return NGX_OK;
+    }
+
+    ctx->foreign = 1;
+
+    return NGX_AGAIN;
+}
+
+
+/* Not if another request of this process has taken it over. */
+
+static void
+ngx_http_oauth_flight_unlock_name(const ledger_token_id_t *name,
+    uint64_t serial, const ngx_http_oauth_flight_entry_t *entry)
+{
+    if (serial == 0
+        || (entry
+            && entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING
+            && entry->serial != serial
+            && entry->pid == ngx_pid))
+    {
+        return;
+    }
+
+    ngx_http_oauth_name_unlock(name);
+}
+
+
+static ngx_uint_t
+ngx_http_oauth_flight_foreign(const ledger_token_id_t *name,
+    const ngx_http_oauth_flight_entry_t *entry)
+{
+    ngx_pid_t  holder;
+
+    holder = ngx_http_oauth_name_holder(name);
+
+    return holder != 0
+           && !(entry
+                && entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING
+                && entry->pid == holder
+                && ngx_memcmp(&entry->token, name, sizeof(ledger_token_id_t))
+                   == 0);
 }
 
 
@@ -421,6 +500,9 @@ ngx_http_oauth_flight_end(ngx_http_oauth_ctx_t *ctx, ngx_uint_t outcome)
 
     entry = ngx_http_oauth_flight_find(table, &ctx->flight_token, &room);
 
+    ngx_http_oauth_flight_unlock_name(&ctx->flight_token, ctx->flight_serial,
+                                      entry);
+
     /* after a lease that ran out the flight may be another's */
 
     if (entry && entry->serial == ctx->flight_serial
@@ -442,6 +524,8 @@ ngx_http_oauth_flight_end(ngx_http_oauth_ctx_t *ctx, ngx_uint_t outcome)
             entry->state = NGX_HTTP_OAUTH_FLIGHT_FREE;
         }
     }
+
+    ctx->flight_serial = 0;
 
     ngx_http_oauth_flight_unlock();
 
@@ -490,6 +574,10 @@ ngx_http_oauth_flight_flying(const ledger_token_id_t *token)
 
     flying = entry && entry->state == NGX_HTTP_OAUTH_FLIGHT_FLYING
              && !ngx_http_oauth_flight_over(entry);
+
+    if (!flying) {
+        flying = ngx_http_oauth_flight_foreign(token, entry);
+    }
 
     ngx_http_oauth_flight_unlock();
 
@@ -767,11 +855,8 @@ ngx_http_oauth_flight_cleanup(ngx_http_oauth_ctx_t *ctx)
 ledger_slice_t
 ngx_http_oauth_flight_salt(void)
 {
-    ngx_http_oauth_flight_table_t  *table;
-
-    table = ngx_http_oauth_flights.zone->data;
-
-    return (ledger_slice_t) { table->salt, NGX_HTTP_OAUTH_FLIGHT_SALT };
+    return (ledger_slice_t) { ngx_http_oauth_flights.salt,
+                              NGX_HTTP_OAUTH_NAME_LOCK_SALT };
 }
 
 
@@ -847,10 +932,21 @@ ngx_http_oauth_flight_claims_take(ngx_http_oauth_ctx_t *ctx,
             return NGX_BUSY;
         }
 
+        if (ngx_http_oauth_flight_lock_name(ctx, &ctx->claims[i].name, entry)
+            != NGX_OK)
+        {
+            ctx->flight_token = ctx->claims[i].name;
+            ngx_http_oauth_flight_claims_end(ctx, table);
+            return NGX_AGAIN;
+        }
+
         ngx_http_oauth_flight_enter(table, entry, &ctx->claims[i].name);
 
         ctx->claims[i].serial = entry->serial;
     }
+
+    ctx->inherited |= ctx->foreign;
+    ctx->foreign = 0;
 
     return NGX_OK;
 }
@@ -888,6 +984,9 @@ ngx_http_oauth_flight_claims_end(ngx_http_oauth_ctx_t *ctx,
 
         entry = ngx_http_oauth_flight_find(table, &ctx->claims[i].name,
                                            &room);
+
+        ngx_http_oauth_flight_unlock_name(&ctx->claims[i].name,
+                                          ctx->claims[i].serial, entry);
 
         if (entry && entry->serial == ctx->claims[i].serial) {
             entry->state = NGX_HTTP_OAUTH_FLIGHT_FREE;

@@ -49,6 +49,7 @@ static ngx_int_t ngx_http_oauth_stream_open(ngx_http_request_t *r,
 static ngx_int_t ngx_http_oauth_stream_header(ngx_http_request_t *r);
 static void ngx_http_oauth_stream_cleanup(void *data);
 static void ngx_http_oauth_stream_timer(ngx_event_t *ev);
+static uint64_t ngx_http_oauth_stream_last(void);
 static ngx_int_t ngx_http_oauth_stream_feed(ngx_http_oauth_stream_t *stream,
     uint64_t last);
 static ngx_int_t ngx_http_oauth_stream_events(
@@ -184,12 +185,13 @@ ngx_http_oauth_stream_open(ngx_http_request_t *r, uint64_t after)
     r->main->count++;
 
     /*
-     * The header is put off until there is more to write.  The first beat
-     * tells the client that the stream is there.
+     * The header is put off until there is more to write.  What the client
+     * has missed, or else the first beat, tells it that the stream is there.
      */
 
     if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR
-        || ngx_http_oauth_stream_feed(stream, stream->after) != NGX_OK)
+        || ngx_http_oauth_stream_feed(stream, ngx_http_oauth_stream_last())
+           != NGX_OK)
     {
         ngx_http_oauth_stream_end(stream, NGX_ERROR);
     }
@@ -266,17 +268,11 @@ static void
 ngx_http_oauth_stream_timer(ngx_event_t *ev)
 {
     uint64_t                  last;
-    ledger_t                 *ledger;
     ngx_queue_t              *q, *next;
     ngx_connection_t         *c;
     ngx_http_oauth_stream_t  *stream;
 
-    last = 0;
-    ledger = ngx_http_oauth_store();
-
-    if (ledger == NULL || ledger_history_last(ledger, &last) != LEDGER_OK) {
-        last = 0;
-    }
+    last = ngx_http_oauth_stream_last();
 
     for (q = ngx_queue_head(&ngx_http_oauth_streams.streams);
          q != ngx_queue_sentinel(&ngx_http_oauth_streams.streams);
@@ -307,6 +303,21 @@ ngx_http_oauth_stream_timer(ngx_event_t *ev)
     if (ngx_http_oauth_streams.n) {
         ngx_add_timer(ev, NGX_HTTP_OAUTH_STREAM_EVERY);
     }
+}
+
+
+/* The newest event; 0 while the ledger cannot be read. */
+
+static uint64_t
+ngx_http_oauth_stream_last(void)
+{
+    uint64_t   last;
+    ledger_t  *ledger;
+
+    ledger = ngx_http_oauth_store();
+
+    return (ledger && ledger_history_last(ledger, &last) == LEDGER_OK) ? last
+                                                                       : 0;
 }
 
 

@@ -8,6 +8,7 @@
 #include "ngx_http_oauth_conf.h"
 #include "ngx_http_oauth_counters.h"
 #include "ngx_http_oauth_flight.h"
+#include "ngx_http_oauth_name_lock.h"
 #include "ngx_http_oauth_report.h"
 
 #include <sys/mman.h>
@@ -453,6 +454,10 @@ ngx_http_oauth_store_init_module(ngx_cycle_t *cycle)
 
     if (rc == NGX_OK && mcf->keyring == NULL) {
         rc = ngx_http_oauth_store_make_keys(cycle, mcf);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_oauth_name_lock_make(cycle, mcf);
     }
 
     if (rc != NGX_OK && ngx_is_init_cycle(cycle->old_cycle)) {

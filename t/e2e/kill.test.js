@@ -73,11 +73,14 @@ async function storm(t, options) {
 }
 
 
-test(`${KILLS} kills`, { timeout: 120000 + KILLS * 1000 }, async t => {
+test(`${KILLS} kills`, { timeout: 120000 + KILLS * 2000 }, async t => {
     const s = await storm(t);
     const running = s.run();
     const start = Date.now();
     const killed = await kill(s, KILLS);
+
+    /* where the machine is slow it takes more of them to see everything */
+    const more = await kill(s, 4 * KILLS, () => !s.seldom(KILLS / 40).length);
     const ms = Date.now() - start;
 
     s.stop();
@@ -86,15 +89,11 @@ test(`${KILLS} kills`, { timeout: 120000 + KILLS * 1000 }, async t => {
     const { failed } = s;
 
     await s.finish();
-    t.diagnostic(`${JSON.stringify(killed)} in ${ms} ms, ${s.report()}`);
+    t.diagnostic(`${JSON.stringify(killed)} and ${JSON.stringify(more)} in ${
+        ms} ms, ${s.report()}`);
     assert.deepEqual(s.violations.slice(0, 20), []);
     assert.ok(failed.length > KILLS / 10, 'the kills broke hardly anything');
-
-    for (const what of ['connects', 'refreshes', 'replays', 'healed',
-                        'healRefreshes', 'refused', 'pages', 'events'])
-    {
-        assert.ok(s.tally[what] > KILLS / 40, `${what}: ${s.tally[what]}`);
-    }
+    assert.deepEqual(s.seldom(KILLS / 40), []);
 });
 
 

@@ -34,7 +34,7 @@ const port = ports(6);
 const client = { id: 'app', secret: 'secret-of-reload-app' };
 
 
-test(`${RELOADS} reloads under load`, { timeout: 60000 + RELOADS * 3000 },
+test(`${RELOADS} reloads under load`, { timeout: 60000 + RELOADS * 9000 },
      async t => {
     const random = Random.fromEnvironment();
     const s = await new Storm({
@@ -47,7 +47,12 @@ test(`${RELOADS} reloads under load`, { timeout: 60000 + RELOADS * 3000 },
 
     const running = s.run();
 
-    for (let i = 0; i < RELOADS; i++) {
+    /* where the machine is slow it takes more of them to see everything */
+
+    for (let i = 0;
+         i < RELOADS || (i < 4 * RELOADS && s.seldom(RELOADS / 4).length);
+         i++)
+    {
         await s.gateway.reload();
         await sleep(EVERY);
     }
@@ -65,12 +70,7 @@ test(`${RELOADS} reloads under load`, { timeout: 60000 + RELOADS * 3000 },
     assert.ok(leaving.left >= RELOADS * s.gateway.workers * 0.9);
     assert.equal(leaving.since.size, 0);
     assert.ok(leaving.longest < STAY, `${leaving.longest} ms`);
-
-    for (const what of ['connects', 'refreshes', 'replays', 'healed',
-                        'healRefreshes', 'refused', 'pages', 'events'])
-    {
-        assert.ok(s.tally[what] > RELOADS / 4, `${what}: ${s.tally[what]}`);
-    }
+    assert.deepEqual(s.seldom(RELOADS / 4), []);
 });
 
 

@@ -17,6 +17,11 @@ import { sleep } from './http.js';
 import { CLIENT, Lane } from './storm-lane.js';
 
 
+/* What is worth nothing if it was not done. */
+const EACH = ['connects', 'refreshes', 'replays', 'healed', 'healRefreshes',
+              'refused', 'pages', 'events'];
+
+
 /* A provider that remembers which refreshes its caller has had answered. */
 class Witness extends StandIn {
     acknowledged = new Set();
@@ -241,6 +246,13 @@ export class Storm {
         await this.provider.close();
 
         return this.gateway.finish(this.canary);
+    }
+
+
+    /** What the storm has hardly done yet: at most `n` times. */
+    seldom(n) {
+        return EACH.filter(what => this.tally[what] <= n)
+            .map(what => `${what}: ${this.tally[what]}`);
     }
 
 
