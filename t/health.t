@@ -35,6 +35,19 @@ sub damaged
     return $store;
 }
 
+# a directory where a file should be
+sub blocked
+{
+    my $store = File::Temp::tempdir(CLEANUP => 1) . '/store';
+
+    mkdir $store or die $!;
+    mkdir "$store/flights" or die $!;
+    chmod 0777, $store;
+    chmod 0755, $store =~ s{/store$}{}r;
+
+    return $store;
+}
+
 our %base;
 
 sub counts
@@ -90,6 +103,17 @@ my $port = server_port();
 my $text = `curl -sS http://127.0.0.1:$port/metrics`;
 
 unlike($text, qr/store_bytes|oauth_gateway_connections|_slots/, 'the store tells nothing');
+
+=== TEST: no file of locks, which upgrades alone need
+--- no_store
+--- http_config eval
+"    oauth_store " . main::blocked() . ";\n";
+--- config eval: $::locations
+--- steps
+GET /health : 200 | status=ok
+--- error_log
+oauth gateway cannot make "
+oauth gateway cannot read "
 
 === TEST: a store that is full
 --- no_store
