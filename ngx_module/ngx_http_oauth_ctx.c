@@ -131,9 +131,17 @@ ngx_http_oauth_ctx_cleanup(void *data)
         ctx->commit = NULL;
     }
 
-    ngx_http_oauth_flight_cleanup(ctx);
-    ngx_http_oauth_userinfo_cleanup(ctx);
-    ngx_http_oauth_lend_cleanup(ctx);
+    if (ctx->waiting || ctx->flying) {
+        ngx_http_oauth_flight_cleanup(ctx);
+    }
+
+    if (ctx->copying) {
+        ngx_http_oauth_userinfo_cleanup(ctx);
+    }
+
+    if (ctx->lent) {
+        ngx_http_oauth_lend_cleanup(ctx);
+    }
 
     for (i = 0; i < NGX_HTTP_OAUTH_SOURCES; i++) {
         json_decref(ctx->sources[i]);

@@ -97,7 +97,9 @@ ngx_http_oauth_guard_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ngx_http_oauth_guard_forget(ctx);
+    if (ctx->provider) {
+        ngx_http_oauth_guard_forget(ctx);
+    }
 
     ctx->provider = provider;
     ngx_http_oauth_mask_errors(r);
