@@ -11,12 +11,18 @@ HELP := $(filter-out $(UNIT),$(wildcard t/unit/*.c))
 FUZZ := $(wildcard t/fuzz/fuzz_*.c)
 FAULT := $(OUT)/t/fault/power
 SHIM := $(OUT)/t/fault/shim.so
+NTH := $(addprefix $(OUT)/t/fault/nth/,$(addprefix test_,alias apply event \
+    kept lent list sweep tenant))
+NTH_CALLS := ledger_apply ledger_judge malloc calloc realloc $(addprefix mdb_, \
+    txn_begin txn_renew txn_commit get put del cursor_open cursor_get) \
+    $(addprefix EVP_,MD_CTX_new DigestInit_ex DigestUpdate DigestFinal_ex)
 BENCH := $(shell grep -lsw '^main(.*)$$' bench/*.c)
 BENCH_HELP := $(filter-out $(BENCH),$(wildcard bench/*.c))
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 programs = $(patsubst %.c,$(OUT)/%,$(1))
 
+comma := ,
 SANITIZE := address,undefined
 CC_plain := gcc
 CC_asan := gcc
@@ -62,6 +68,11 @@ bench: $(call programs,$(BENCH))
 
 fault: $(FAULT) $(SHIM)
 
+nth: $(NTH)
+
+nth-names:
+	@printf '%s\n' $(NTH)
+
 $(OUT)/%.o: %.c util/core.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
@@ -72,6 +83,12 @@ $(call programs,$(UNIT)): $(OUT)/%: $(OUT)/%.o $(call objects,$(CORE) $(HELP))
 # it breaks the writer, to see that it would find out
 $(OUT)/t/unit/test_stale: WRAP := -Wl,--wrap=ledger_versions_touch \
     -Wl,--wrap=ledger_store_commit
+
+$(NTH): $(OUT)/t/fault/nth/%: $(OUT)/t/unit/%.o $(OUT)/t/fault/nth_call.o \
+    $(call objects,$(CORE) $(HELP))
+	@mkdir -p $(@D)
+	$(CC) -g $(LINK_$(VARIANT)) $(addprefix -Wl$(comma)--wrap=,$(NTH_CALLS)) \
+	    -o $@ $^ -lcmocka $(LIBS)
 
 $(call programs,$(BENCH)): $(OUT)/%: $(OUT)/%.o $(call objects,$(BENCH_HELP))
 
@@ -85,7 +102,7 @@ $(SHIM): t/fault/shim.c t/fault/shim.h util/core.mk
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -M%,$(CFLAGS)) -fPIC -shared -o $@ $< -lpthread
 
-.PHONY: unit unit-names fuzz bench fault
+.PHONY: unit unit-names fuzz bench fault nth nth-names
 .SECONDARY:
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

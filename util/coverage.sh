@@ -13,7 +13,8 @@ usage() {
     cat <<'END'
 usage: ./build.sh coverage [FILE ...]
 
-Builds the core with gcov, runs its unit tests and prints for each file of
+Builds the core with gcov, runs its unit tests, also with each call that can
+fail failing in turn, and prints for each file of
 ngx_module/ledger, or those named, how many of its lines and branches they
 took. build/coverage/ has the annotated sources; a branch that was never taken
 stands there as "never executed" or "taken 0".
@@ -24,7 +25,7 @@ END
 run_tests() {
     local program
 
-    for program in $(core_make -s unit-names); do
+    for program in $(core_make unit-names) $(core_make nth-names); do
         (cd "$scratch" && TMPDIR=$scratch timeout 900 "$program") \
             >"$scratch/out" 2>&1 \
             || { tail "$scratch/out" >&2; die "${program##*/} failed"; }
@@ -45,6 +46,9 @@ report() {
     rm -rf "$dir"
     mkdir -p "$dir"
     cd "$dir"
+
+    # as the compiler was told them, gcov looks for the sources from here
+    ln -s "$root/ngx_module" ngx_module
     gcov -b -c -s "$root" "$out"/ngx_module/ledger/*.gcda 2>/dev/null \
         | awk -v wanted="$*" '
         /^File / { file = $2; gsub(/\x27|.*\//, "", file) }
@@ -87,7 +91,7 @@ main() {
 
     packages_install gcc libcmocka-dev libjansson-dev liblmdb-dev libssl-dev \
                      zlib1g-dev make
-    with_lock core core_make unit
+    with_lock core core_make unit nth
     find "$out" -name '*.gcda' -delete
 
     scratch=$(mktemp -d "$build/coverage.XXXXXX")

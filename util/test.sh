@@ -34,7 +34,8 @@ Installs what the tests need and runs all stages, or those named:
 
   style    house style, layers and the list of sources, by util/check-*
   core     the core alone: C11, all warnings, no nginx in sight
-  unit     unit tests of the core, plain and under ASan and UBSan
+  unit     unit tests of the core, plain, under ASan and UBSan, and with each
+           call of LMDB, libcrypto and the heap failing in turn
   threads  the core's look-ups beside its commits, under ThreadSanitizer
   fuzz     each fuzz target for FUZZ_SECONDS (default 7) from its corpus
   build    the loadable module, loaded by Debian's nginx
@@ -223,6 +224,12 @@ stage_unit() {
         for program in $programs; do
             check_tap "${program##*/} ($variant)" unit_run "$program"
         done
+    done
+
+    check "unit tests with calls that fail build" core_make nth
+
+    for program in $(core_make nth-names); do
+        check_tap "${program##*/}, each n-th call failing" unit_run "$program"
     done
 }
 
