@@ -16,6 +16,8 @@
 #define NGX_HTTP_OAUTH_STORE_WAIT_MAX  (10 * 60 * 1000)
 
 
+static ngx_int_t ngx_http_oauth_of_store(ngx_conf_t *cf,
+    ngx_http_oauth_main_conf_t *mcf, const char *suffix, ngx_str_t *file);
 static void ngx_http_oauth_merge_mode(ngx_http_oauth_mode_t *conf,
     ngx_http_oauth_mode_t *prev, ngx_uint_t mode);
 static char *ngx_http_oauth_role(ngx_conf_t *cf,
@@ -74,27 +76,38 @@ ngx_http_oauth_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_OK;
     }
 
-    mcf->lock_file.len = mcf->path.len + sizeof("/flights") - 1;
-    mcf->lock_file.data = ngx_pnalloc(cf->pool, mcf->lock_file.len + 1);
-    if (mcf->lock_file.data == NULL) {
+    if (ngx_http_oauth_of_store(cf, mcf, "/flights", &mcf->lock_file)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    ngx_sprintf(mcf->lock_file.data, "%V/flights%Z", &mcf->path);
-
-    if (mcf->key_file.len) {
-        return NGX_CONF_OK;
-    }
-
-    mcf->key_file.len = mcf->path.len + sizeof(".key") - 1;
-    mcf->key_file.data = ngx_pnalloc(cf->pool, mcf->key_file.len + 1);
-    if (mcf->key_file.data == NULL) {
+    if (mcf->key_file.len == 0
+        && ngx_http_oauth_of_store(cf, mcf, ".key", &mcf->key_file) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
-
-    ngx_sprintf(mcf->key_file.data, "%V.key%Z", &mcf->path);
 
     return NGX_CONF_OK;
+}
+
+
+/* A file that is named after the store. */
+
+static ngx_int_t
+ngx_http_oauth_of_store(ngx_conf_t *cf, ngx_http_oauth_main_conf_t *mcf,
+    const char *suffix, ngx_str_t *file)
+{
+    file->len = mcf->path.len + ngx_strlen(suffix);
+
+    file->data = ngx_pnalloc(cf->pool, file->len + 1);
+    if (file->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(file->data, "%V%s%Z", &mcf->path, suffix);
+
+    return NGX_OK;
 }
 
 

@@ -131,6 +131,8 @@ ngx_http_oauth_ctx_cleanup(void *data)
         ctx->commit = NULL;
     }
 
+    /* most calls have none of these: they are not worth four calls */
+
     if (ctx->waiting || ctx->flying) {
         ngx_http_oauth_flight_cleanup(ctx);
     }

@@ -268,6 +268,11 @@ ngx_http_oauth_flight_own(ngx_http_oauth_ctx_t *ctx)
 
     f = &ngx_http_oauth_flights;
 
+    /* a process that was waited for may have died */
+
+    ctx->inherited |= ctx->foreign;
+    ctx->foreign = 0;
+
     ctx->flying = 1;
     ngx_queue_insert_tail(&f->owned, &ctx->flight_queue);
 
@@ -314,9 +319,6 @@ ngx_http_oauth_flight_claim(ngx_http_oauth_ctx_t *ctx,
     {
         return NGX_AGAIN;
     }
-
-    ctx->inherited |= ctx->foreign;
-    ctx->foreign = 0;
 
     entry->state = NGX_HTTP_OAUTH_FLIGHT_FREE;
     ngx_memory_barrier();
@@ -944,9 +946,6 @@ ngx_http_oauth_flight_claims_take(ngx_http_oauth_ctx_t *ctx,
 
         ctx->claims[i].serial = entry->serial;
     }
-
-    ctx->inherited |= ctx->foreign;
-    ctx->foreign = 0;
 
     return NGX_OK;
 }

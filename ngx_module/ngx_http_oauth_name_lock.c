@@ -14,8 +14,8 @@ static ngx_int_t ngx_http_oauth_name_lock_whole(
     ngx_http_oauth_main_conf_t *mcf);
 static ngx_int_t ngx_http_oauth_name_lock_fill(ngx_cycle_t *cycle,
     ngx_fd_t fd);
-static void ngx_http_oauth_name_range(const ledger_token_id_t *name,
-    short type, struct flock *range);
+static int ngx_http_oauth_name_control(const ledger_token_id_t *name,
+    int command, short type, struct flock *range);
 
 
 /* Never opened twice: a close() would end all locks of the process. */
@@ -89,7 +89,6 @@ ngx_int_t
 ngx_http_oauth_name_lock_open(ngx_http_oauth_main_conf_t *mcf, u_char *salt,
     ngx_log_t *log)
 {
-    u_char    buf[NGX_HTTP_OAUTH_NAME_LOCK_SALT];
     ngx_fd_t  fd;
 
     fd = ngx_http_oauth_name_lock_fd;
@@ -99,7 +98,8 @@ ngx_http_oauth_name_lock_open(ngx_http_oauth_main_conf_t *mcf, u_char *salt,
     }
 
     if (fd == NGX_INVALID_FILE
-        || pread(fd, buf, sizeof(buf), 0) != (ssize_t) sizeof(buf))
+        || pread(fd, salt, NGX_HTTP_OAUTH_NAME_LOCK_SALT, 0)
+           != NGX_HTTP_OAUTH_NAME_LOCK_SALT)
     {
         ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
                       "oauth gateway cannot read \"%V\": during an upgrade of "
@@ -114,7 +114,6 @@ ngx_http_oauth_name_lock_open(ngx_http_oauth_main_conf_t *mcf, u_char *salt,
         return NGX_DECLINED;
     }
 
-    ngx_memcpy(salt, buf, sizeof(buf));
     ngx_http_oauth_name_lock_fd = fd;
 
     return NGX_OK;
@@ -126,15 +125,9 @@ ngx_http_oauth_name_lock(const ledger_token_id_t *name)
 {
     struct flock  range;
 
-    if (ngx_http_oauth_name_lock_fd == NGX_INVALID_FILE) {
-        return NGX_OK;
-    }
+    /* without the file, or a lock that the kernel has left, none waits */
 
-    ngx_http_oauth_name_range(name, F_WRLCK, &range);
-
-    /* a kernel that has no lock left holds up nobody */
-
-    return (fcntl(ngx_http_oauth_name_lock_fd, F_SETLK, &range) == -1
+    return (ngx_http_oauth_name_control(name, F_SETLK, F_WRLCK, &range) == -1
             && (ngx_errno == NGX_EAGAIN || ngx_errno == NGX_EACCES))
            ? NGX_AGAIN : NGX_OK;
 }
@@ -145,19 +138,9 @@ ngx_http_oauth_name_holder(const ledger_token_id_t *name)
 {
     struct flock  range;
 
-    if (ngx_http_oauth_name_lock_fd == NGX_INVALID_FILE) {
-        return 0;
-    }
-
-    ngx_http_oauth_name_range(name, F_WRLCK, &range);
-
-    if (fcntl(ngx_http_oauth_name_lock_fd, F_GETLK, &range) == -1
-        || range.l_type == F_UNLCK)
-    {
-        return 0;
-    }
-
-    return range.l_pid;
+    return (ngx_http_oauth_name_control(name, F_GETLK, F_WRLCK, &range) == -1
+            || range.l_type == F_UNLCK)
+           ? 0 : range.l_pid;
 }
 
 
@@ -166,21 +149,15 @@ ngx_http_oauth_name_unlock(const ledger_token_id_t *name)
 {
     struct flock  range;
 
-    if (ngx_http_oauth_name_lock_fd == NGX_INVALID_FILE) {
-        return;
-    }
-
-    ngx_http_oauth_name_range(name, F_UNLCK, &range);
-
-    (void) fcntl(ngx_http_oauth_name_lock_fd, F_SETLK, &range);
+    (void) ngx_http_oauth_name_control(name, F_SETLK, F_UNLCK, &range);
 }
 
 
 /* Names are keyed hashes: 62 bits of one are as good as all of it. */
 
-static void
-ngx_http_oauth_name_range(const ledger_token_id_t *name, short type,
-    struct flock *range)
+static int
+ngx_http_oauth_name_control(const ledger_token_id_t *name, int command,
+    short type, struct flock *range)
 {
     uint64_t  at;
 
@@ -192,4 +169,6 @@ ngx_http_oauth_name_range(const ledger_token_id_t *name, short type,
     range->l_whence = SEEK_SET;
     range->l_start = (off_t) (at >> 2);
     range->l_len = 1;
+
+    return fcntl(ngx_http_oauth_name_lock_fd, command, range);
 }
