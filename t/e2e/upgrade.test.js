@@ -44,12 +44,7 @@ test(`${UPGRADES} upgrades under load`, { timeout: 60000 + UPGRADES * 20000 },
     const first = s.gateway.master;
     const masters = new Set([first]);
 
-    /* where the machine is slow it takes more of them to see everything */
-
-    for (let i = 0;
-         i < UPGRADES || (i < 4 * UPGRADES && s.seldom(UPGRADES / 4).length);
-         i++)
-    {
+    for (let i = 0; s.goesOn(i, UPGRADES); i++) {
         await sleep(EVERY);
         await s.gateway.upgrade();
         masters.add(s.gateway.master);

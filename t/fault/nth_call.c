@@ -35,27 +35,6 @@
     type __real_ ## name params;                                              \
     type __wrap_ ## name params
 
-/* A query, tried in each way before it is done. */
-
-#define asked(name, params, args)                                             \
-    wrapped(ledger_rc_t, name, params);                                       \
-                                                                              \
-    ledger_rc_t                                                               \
-    __wrap_ ## name params                                                    \
-    {                                                                         \
-        if (!armed) {                                                         \
-            for (begin(FAILS); next(); done(#name)) {                         \
-                rc = __real_ ## name args;                                    \
-            }                                                                 \
-                                                                              \
-            for (begin(CUT); next(); done(#name)) {                           \
-                rc = __real_ ## name args;                                    \
-            }                                                                 \
-        }                                                                     \
-                                                                              \
-        return __real_ ## name args;                                          \
-    }
-
 
 typedef enum {
     FAILS = 0,
@@ -88,6 +67,9 @@ static size_t last_txn(ledger_t *ledger);
 
 wrapped(ledger_rc_t, ledger_apply, (ledger_t *ledger,
     const ledger_record_t *records, size_t n, ledger_effects_t *effects));
+wrapped(ledger_rc_t, ledger_judge, (ledger_t *ledger,
+    const ledger_token_id_t *ids, size_t n, ledger_ms_t now,
+    ledger_judgement_t *judgement));
 wrapped(int, mdb_txn_begin, (MDB_env *env, MDB_txn *parent, unsigned flags,
     MDB_txn **txn));
 wrapped(int, mdb_txn_renew, (MDB_txn *txn));
@@ -254,6 +236,25 @@ __wrap_ledger_apply(ledger_t *ledger, const ledger_record_t *records,
     check(dump(ledger) == before);
 
     return __real_ledger_apply(ledger, records, n, effects);
+}
+
+
+ledger_rc_t
+__wrap_ledger_judge(ledger_t *ledger, const ledger_token_id_t *ids, size_t n,
+    ledger_ms_t now, ledger_judgement_t *judgement)
+{
+    static const way_t  tried[] = { FAILS, CUT };
+
+    size_t  i;
+
+    for (i = 0; !armed && i < sizeof(tried) / sizeof(tried[0]); i++) {
+
+        for (begin(tried[i]); next(); done("ledger_judge")) {
+            rc = __real_ledger_judge(ledger, ids, n, now, judgement);
+        }
+    }
+
+    return __real_ledger_judge(ledger, ids, n, now, judgement);
 }
 
 
@@ -487,8 +488,3 @@ __wrap_EVP_DigestFinal_ex(EVP_MD_CTX *md, unsigned char *digest,
 {
     return fails(MEMORY) ? 0 : __real_EVP_DigestFinal_ex(md, digest, len);
 }
-
-
-asked(ledger_judge, (ledger_t *ledger, const ledger_token_id_t *ids, size_t n,
-                     ledger_ms_t now, ledger_judgement_t *judgement),
-      (ledger, ids, n, now, judgement))

@@ -256,6 +256,15 @@ export class Storm {
     }
 
 
+    /**
+     * Whether the n-th of `most` is to come: where the machine is slow it
+     * takes more of them to see everything.
+     */
+    goesOn(n, most) {
+        return n < most || (n < 4 * most && this.seldom(most / 4).length > 0);
+    }
+
+
     get answered() {
         return this.lanes.reduce((n, lane) => n + lane.answered.length, 0);
     }
